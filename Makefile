@@ -1,0 +1,80 @@
+# The only commands anyone must know.
+#
+#   make demo    drop MovieLens-100K into a local S3 and follow it to served predictions
+#   make test    every test, whole runs on the local stack included
+#   make check   format, lint, types, import rules, template, state machine, then every test
+#   make up      start the local stack in the background;  make down  stops it
+#   make build   build for AWS;                             make deploy  deploy to AWS
+#   make lock    resolve the dependencies anew
+
+PYTHON ?= python3
+ARGS ?=
+
+# What AWS runs. `make deploy LAMBDA_PYTHON=3.12 LAMBDA_ARCH=x86_64` changes both at once.
+export LAMBDA_PYTHON ?= 3.13
+export LAMBDA_ARCH ?= arm64
+export SAM_CLI_TELEMETRY := 0
+export PIP_DISABLE_PIP_VERSION_CHECK := 1
+
+pip_install := -m pip install --quiet --no-deps --require-hashes --requirement
+sam := .venvs/sam/bin/sam
+parameters := PythonRuntime=python$(LAMBDA_PYTHON) Architecture=$(LAMBDA_ARCH)
+
+.PHONY: demo test check up down build deploy lock clean install
+
+demo: .venv/.local .venvs/sam/.installed .venvs/emulator/.installed
+	@.venv/bin/python -m local demo $(ARGS)
+
+up: .venv/.local .venvs/sam/.installed .venvs/emulator/.installed
+	@.venv/bin/python -m local up $(ARGS)
+
+down: .venv/.local
+	@.venv/bin/python -m local down
+
+test: install
+	.venv/bin/python -m pytest $(ARGS)
+
+check: install
+	.venv/bin/ruff format --check .
+	.venv/bin/ruff check .
+	.venv/bin/mypy
+	.venv/bin/lint-imports
+	$(sam) validate --lint --region us-east-1
+	.venv/bin/cfn-lint template.yaml
+	.venv/bin/python -m pytest $(ARGS)
+
+install: .venv/.dev .venvs/sam/.installed .venvs/emulator/.installed
+
+build: .venvs/sam/.installed
+	PATH="$(CURDIR)/.venvs/sam/bin:$$PATH" $(sam) build --parameter-overrides $(parameters)
+
+deploy: build
+	$(sam) deploy --parameter-overrides $(parameters) $(ARGS)
+
+lock: .venv/.dev
+	sh requirements/lock.sh
+
+clean:
+	rm -rf .venv .venvs .aws-sam build .mypy_cache .pytest_cache .ruff_cache .hypothesis
+
+# Environments: one to run the demo, the same grown to develop, and one each for two tools whose
+# pins would quarrel. Rebuilt when their lock changes.
+.venv/bin/python:
+	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Matinee needs Python 3.11 or newer")'
+	$(PYTHON) -m venv .venv
+
+.venv/.local: requirements/local.txt pyproject.toml | .venv/bin/python
+	@test -e .venv/.dev || echo "Installing (once) ..."
+	.venv/bin/python $(pip_install) requirements/local.txt
+	.venv/bin/python $(pip_install) requirements/build.txt
+	.venv/bin/python -m pip install --quiet --no-deps --no-build-isolation --editable .
+	@touch $@
+
+.venv/.dev: requirements/dev.txt .venv/.local
+	.venv/bin/python $(pip_install) requirements/dev.txt
+	@touch $@
+
+.venvs/%/.installed: requirements/%.txt
+	$(PYTHON) -m venv .venvs/$*
+	.venvs/$*/bin/python $(pip_install) requirements/$*.txt
+	@touch $@

@@ -1,0 +1,1 @@
+"""SageMaker's factorization-machines contract, implemented in the open."""

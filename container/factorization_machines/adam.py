@@ -1,0 +1,299 @@
+"""The compiled inner loops of mini-batch Adam on a factorization machine.
+
+Layout. All that belongs to one feature lies side by side in one record of float32, because the
+speed of training is the speed of memory::
+
+    [ V_1 … V_k, w | first moments of the same | second moments of the same ]
+
+A mini-batch touches few features. Their gradients are gathered in batch-compact *slots*, so that
+a feature that occurs a hundred times in a batch is fetched and stepped once.
+
+Importing this module imports the compiler (about half a second): `fit` does so on first use.
+"""
+
+import math
+from collections.abc import Callable
+from typing import TypeVar, cast
+
+import numba
+import numpy as np
+import numpy.typing as npt
+from recommender.features import Float32s, Float64s, Floats, Integers
+
+Int32s = npt.NDArray[np.int32]
+_Function = TypeVar("_Function", bound=Callable[..., object])
+
+FIRST_MOMENT_DECAY = 0.9
+SECOND_MOMENT_DECAY = 0.999
+
+# What one pass over rows adds up, by position.
+LOSS, CORRECT, TRUE_POSITIVES, FALSE_POSITIVES, FALSE_NEGATIVES, ABSOLUTE_ERROR = range(6)
+TOTALS = 6
+
+
+def _compiled(function: _Function) -> _Function:
+    """Compile on the first call, or take an earlier process's result from the cache folder.
+
+    One thread and no reassociation of sums: the same seed gives the same bytes.
+    """
+    compile_it = numba.njit(cache=True, nogil=True, fastmath=False, error_model="numpy")
+    return cast(_Function, compile_it(function))
+
+
+def step_sizes() -> Float32s:
+    """Bias-corrected factor of the learning rate at each step of a parameter.
+
+    Returns:
+        ``(n,)`` float32; entry ``t`` is for a parameter's ``t``-th own step, entry 0 is unused,
+        and the last one holds for ever: float32 cannot tell it from 1.
+
+    Source:
+        Kingma and Ba, *Adam*, ICLR 2015, the efficient form at the end of section 2.
+    """
+    steps = np.arange(1, 20_001, dtype=np.float64)
+    sizes = np.sqrt(1 - SECOND_MOMENT_DECAY**steps) / (1 - FIRST_MOMENT_DECAY**steps)
+    return np.concatenate([[0.0], sizes, [1.0]]).astype(np.float32)
+
+
+@_compiled
+def add_gradients(
+    order: Integers,
+    first: int,
+    last: int,
+    offsets: Integers,
+    columns: Int32s,
+    values: Floats,
+    labels: Floats,
+    classifier: bool,  # noqa: FBT001 - compiled code has no keywords
+    records: Floats,
+    bias: Floats,
+    decays: Floats,
+    bias_decay: Floats,
+    slot_of: Int32s,
+    touched: Int32s,
+    gradients: Floats,
+    sums: Floats,
+    totals: Float64s,
+) -> tuple[int, np.floating]:
+    """Add up the gradient of the rows ``order[first:last]``, penalties included.
+
+    The loss of a row is the logistic loss of a label in {0, 1}, or half the squared error, plus
+    ``decay / 2 * weight**2`` for each weight of each feature that the row holds.
+
+    Args:
+        order: row numbers.
+        first: first position in ``order``.
+        last: end position in ``order``.
+        offsets: ``(n + 1,)`` row offsets.
+        columns: ``(nnz,)`` columns, distinct within a row.
+        values: ``(nnz,)`` values.
+        labels: ``(n,)`` labels.
+        classifier: logistic loss instead of the squared error.
+        records: ``(d, >= k + 1)``; ``[V, w]`` first.
+        bias: ``(>= 1,)``; the bias first.
+        decays: ``(k + 1,)`` penalty of each parameter in a record.
+        bias_decay: ``(1,)`` penalty of the bias.
+        slot_of: ``(d,)`` slot of each column, -1 for none; filled here.
+        touched: column of each slot; filled here.
+        gradients: ``(slots, k + 1)`` zeros; filled here, one row a slot.
+        sums: ``(k,)`` work space.
+        totals: ``(6,)`` float64 running totals of the rows' scores against their labels.
+
+    Returns:
+        Number of slots in use, and the bias's gradient.
+
+    Source:
+        Rendle, *Factorization Machines*, ICDM 2010, eq. 4.
+    """
+    real = records.dtype.type
+    rank = sums.size
+    slots = 0
+    bias_gradient = real(0.0)
+    half = real(0.5)
+    for position in range(first, last):
+        row = order[position]
+        begin = offsets[row]
+        end = offsets[row + 1]
+        score = bias[0]
+        squares = real(0.0)
+        for f in range(rank):
+            sums[f] = real(0.0)
+        for entry in range(begin, end):
+            column = columns[entry]
+            value = values[entry]
+            score += value * records[column, rank]
+            for f in range(rank):
+                term = value * records[column, f]
+                sums[f] += term
+                squares += term * term
+        for f in range(rank):
+            score += half * sums[f] * sums[f]
+        score -= half * squares
+
+        slope = real(_slope_of_loss(float(score), float(labels[row]), classifier, totals))
+        bias_gradient += slope + bias_decay[0] * bias[0]
+        for entry in range(begin, end):
+            column = columns[entry]
+            slot = slot_of[column]
+            if slot < 0:
+                slot = slots
+                slot_of[column] = slot
+                touched[slot] = column
+                slots += 1
+            value = values[entry]
+            pull = slope * value
+            for f in range(rank):
+                factor = records[column, f]
+                gradients[slot, f] += pull * (sums[f] - value * factor) + decays[f] * factor
+            gradients[slot, rank] += pull + decays[rank] * records[column, rank]
+    return slots, bias_gradient
+
+
+@_compiled
+def _slope_of_loss(
+    score: float,
+    label: float,
+    classifier: bool,  # noqa: FBT001 - compiled code has no keywords
+    totals: Float64s,
+) -> float:
+    """Derivative of one row's loss by its score; books the row in ``totals``."""
+    if not classifier:
+        error = score - label
+        totals[LOSS] += error * error
+        totals[ABSOLUTE_ERROR] += abs(error)
+        return error
+    # exp of a number never above zero: neither branch can overflow.
+    small = math.exp(-abs(score))
+    probability = 1.0 / (1.0 + small) if score >= 0.0 else small / (1.0 + small)
+    totals[LOSS] += math.log1p(small) + (max(score, 0.0) - label * score)
+    liked = score >= 0.0
+    if label > 0.5:
+        if liked:
+            totals[CORRECT] += 1.0
+            totals[TRUE_POSITIVES] += 1.0
+        else:
+            totals[FALSE_NEGATIVES] += 1.0
+    elif liked:
+        totals[FALSE_POSITIVES] += 1.0
+    else:
+        totals[CORRECT] += 1.0
+    return probability - label
+
+
+@_compiled
+def _step(
+    parameters: Floats,
+    gradients: Floats,
+    rates: Floats,
+    size: float,
+    scale: float,
+    clip: float,
+    eps: float,
+) -> None:
+    """Move ``[parameters | first moments | second moments]`` by one Adam step; zero gradients."""
+    real = parameters.dtype.type
+    width = rates.size
+    keep1 = real(FIRST_MOMENT_DECAY)
+    keep2 = real(SECOND_MOMENT_DECAY)
+    new1 = real(1.0 - FIRST_MOMENT_DECAY)
+    new2 = real(1.0 - SECOND_MOMENT_DECAY)
+    for f in range(width):
+        gradient = min(max(gradients[f] * scale, -clip), clip)
+        gradients[f] = real(0.0)
+        moment1 = keep1 * parameters[width + f] + new1 * gradient
+        moment2 = keep2 * parameters[2 * width + f] + new2 * gradient * gradient
+        parameters[width + f] = moment1
+        parameters[2 * width + f] = moment2
+        parameters[f] -= rates[f] * size * moment1 / (math.sqrt(moment2) + eps)
+
+
+@_compiled
+def train_rows(
+    order: Integers,
+    first: int,
+    last: int,
+    batch: int,
+    offsets: Integers,
+    columns: Int32s,
+    values: Floats,
+    labels: Floats,
+    classifier: bool,  # noqa: FBT001 - compiled code has no keywords
+    records: Floats,
+    bias: Floats,
+    steps_of: Int32s,
+    sizes: Float32s,
+    rates: Float32s,
+    bias_rate: Float32s,
+    decays: Floats,
+    bias_decay: Floats,
+    limits: Float32s,
+    slot_of: Int32s,
+    touched: Int32s,
+    gradients: Floats,
+    totals: Float64s,
+) -> None:
+    """Train on the rows ``order[first:last]`` in mini-batches, in place.
+
+    A feature's moments move only in batches that hold it, and its bias correction counts its own
+    steps; so a rare feature is not thrown by a first step that is corrected as if it were late.
+
+    Args:
+        order: row numbers.
+        first: first position in ``order``.
+        last: end position in ``order``.
+        batch: rows a mini-batch; the last one may be smaller.
+        offsets: ``(n + 1,)`` row offsets.
+        columns: ``(nnz,)`` columns, distinct within a row.
+        values: ``(nnz,)`` float32 values.
+        labels: ``(n,)`` float32 labels.
+        classifier: logistic loss instead of the squared error.
+        records: ``(d, 3 * (k + 1))`` float32, see the module.
+        bias: ``(3,)`` float32: the bias and its moments.
+        steps_of: ``(d + 1,)`` int32 steps taken by each feature, the bias last.
+        sizes: what `step_sizes` returns.
+        rates: ``(k + 1,)`` float32 learning rates of this epoch.
+        bias_rate: ``(1,)`` float32 learning rate of this epoch.
+        decays: ``(k + 1,)`` float32 penalties.
+        bias_decay: ``(1,)`` float32 penalty.
+        limits: ``(3,)`` float32: gradient scale, clip, epsilon.
+        slot_of: ``(d,)`` int32, all -1 before and after.
+        touched: ``(slots,)`` work space for columns.
+        gradients: ``(slots, k + 1)`` float32, all zero before and after.
+        totals: ``(6,)`` float64, added to.
+    """
+    rank = rates.size - 1
+    sums = np.empty(rank, records.dtype)
+    bias_slope = np.empty(1, records.dtype)
+    scale, clip, eps = limits[0], limits[1], limits[2]
+    last_size = sizes.size - 1
+    bias_index = steps_of.size - 1
+    for begin in range(first, last, batch):
+        slots, bias_gradient = add_gradients(
+            order,
+            begin,
+            min(begin + batch, last),
+            offsets,
+            columns,
+            values,
+            labels,
+            classifier,
+            records,
+            bias,
+            decays,
+            bias_decay,
+            slot_of,
+            touched,
+            gradients,
+            sums,
+            totals,
+        )
+        for slot in range(slots):
+            column = touched[slot]
+            slot_of[column] = -1
+            taken = min(steps_of[column] + 1, last_size)
+            steps_of[column] = taken
+            _step(records[column], gradients[slot], rates, sizes[taken], scale, clip, eps)
+        bias_slope[0] = bias_gradient
+        taken = min(steps_of[bias_index] + 1, last_size)
+        steps_of[bias_index] = taken
+        _step(bias, bias_slope, bias_rate, sizes[taken], scale, clip, eps)

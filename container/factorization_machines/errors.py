@@ -1,0 +1,50 @@
+"""What a user can get wrong in a training job, as leaves of the product's error tree.
+
+::
+
+    recommender.errors.InputError
+    ├── InvalidHyperparametersError   names, values or combinations that cannot be trained with
+    ├── InvalidChannelError           the files of a channel cannot be trained on
+    ├── UnsupportedJobError           the job asks for something this image does not do
+    └── DivergedError                 the optimiser left the finite numbers
+"""
+
+from collections.abc import Sequence
+
+from recommender.errors import InputError
+
+
+class InvalidHyperparametersError(InputError):
+    """Hyperparameters are unknown, missing or out of range; all of them are named at once."""
+
+    def __init__(self, problems: Sequence[str]) -> None:
+        super().__init__("hyperparameters: " + "; ".join(problems))
+        self.problems = tuple(problems)
+
+
+class InvalidChannelError(InputError):
+    """A channel's files are absent, damaged, or hold rows that cannot be trained on."""
+
+    def __init__(self, channel: str, where: str, reason: str) -> None:
+        place = f"channel {channel}, {where}" if where else f"channel {channel}"
+        super().__init__(f"{place}: {reason}")
+        self.channel, self.where, self.reason = channel, where, reason
+
+
+class UnsupportedJobError(InputError):
+    """The job is configured for something that this image does not do."""
+
+    def __init__(self, what: str, reason: str) -> None:
+        super().__init__(f"{what}: {reason}")
+        self.what, self.reason = what, reason
+
+
+class DivergedError(InputError):
+    """Training left the finite numbers; only other hyperparameters or other data can help."""
+
+    def __init__(self, epoch: int, reason: str) -> None:
+        super().__init__(
+            f"training diverged in epoch {epoch}: {reason}; use smaller learning rates or initial "
+            "values, set clip_gradient, or scale the features and labels"
+        )
+        self.epoch, self.reason = epoch, reason

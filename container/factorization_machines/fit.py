@@ -1,0 +1,197 @@
+"""Fit a factorization machine to rows and labels."""
+
+import atexit
+import os
+import shutil
+import tempfile
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from types import ModuleType
+
+import numpy as np
+from recommender.features import FeatureRows, Float32s, Float64s, Integers
+from recommender.machine import BINARY_CLASSIFIER, FactorizationMachine
+
+from .errors import DivergedError
+from .hyperparameters import Hyperparameters, Term
+
+# Rows between two looks at the interpreter, which is where a signal is noticed: well below half
+# a second of training even with many factors.
+_ROWS_A_CALL = 1 << 16
+
+
+@dataclass(frozen=True)
+class EpochSummary:
+    """How the rows of one epoch scored, each just before its batch was learned from.
+
+    Attributes:
+        epoch: from 0.
+        epochs: how many there will be.
+        rows: rows seen.
+        loss: mean cross-entropy in nats, or mean squared error.
+        accuracy: share of right labels at threshold 0.5 (classifier; else 0).
+        f1: harmonic mean of precision and recall (classifier; else 0).
+        absolute_error: mean absolute error (regressor; else 0).
+    """
+
+    epoch: int
+    epochs: int
+    rows: int
+    loss: float
+    accuracy: float
+    f1: float
+    absolute_error: float
+
+
+def fit(
+    rows: FeatureRows,
+    labels: Float32s,
+    settings: Hyperparameters,
+    after_epoch: Callable[[EpochSummary], None],
+) -> FactorizationMachine:
+    """Fit by mini-batch Adam, in one thread, reproducibly.
+
+    Args:
+        rows: ``n >= 1`` rows over ``settings.feature_dim`` columns, distinct within a row.
+        labels: ``(n,)`` labels: 0 or 1 for a classifier, any finite number for a regressor.
+        settings: what to fit, and how.
+        after_epoch: called after every epoch, in the caller's thread.
+
+    Returns:
+        The machine after the last epoch. The same arguments give the same bits.
+
+    Raises:
+        DivergedError: a parameter or the loss is no longer finite.
+
+    Source:
+        Rendle, *Factorization Machines*, ICDM 2010; Kingma and Ba, *Adam*, ICLR 2015, moments
+        updated only for the features of a batch.
+    """
+    adam = _compiled_loops()
+    generator = np.random.Generator(np.random.PCG64(settings.seed))
+    rank, dimension, count = settings.num_factors, settings.feature_dim, len(rows)
+    width = rank + 1
+
+    bias = np.zeros(3, np.float32)
+    bias[:1] = _initial(settings.bias, (1,), generator)
+    records = np.zeros((dimension, 3 * width), np.float32)
+    records[:, rank] = _initial(settings.linear, (dimension,), generator)
+    records[:, :rank] = _initial(settings.factors, (dimension, rank), generator)
+
+    slots = _most_slots(rows, settings.mini_batch_size)
+    rates = np.append(
+        np.full(rank, settings.factors.learning_rate), settings.linear.learning_rate
+    ).astype(np.float32)
+    bias_rate = np.array([settings.bias.learning_rate], np.float32)
+    decays = np.append(
+        np.full(rank, settings.factors.weight_decay), settings.linear.weight_decay
+    ).astype(np.float32)
+    clip = np.inf if settings.clip_gradient is None else settings.clip_gradient
+    stride = max(1, _ROWS_A_CALL // settings.mini_batch_size) * settings.mini_batch_size
+    columns = rows.columns.astype(np.int32)
+    steps_of = np.zeros(dimension + 1, np.int32)
+    slot_of = np.full(dimension, -1, np.int32)
+    touched = np.empty(slots, np.int32)
+    gradients = np.zeros((slots, width), np.float32)
+    sizes = adam.step_sizes()
+
+    for epoch in range(settings.epochs):
+        totals = np.zeros(adam.TOTALS, np.float64)
+        order: Integers = generator.permutation(count)
+        decay = np.float32(settings.learning_rate_decay**epoch)
+        for first in range(0, count, stride):
+            adam.train_rows(
+                order,
+                first,
+                min(first + stride, count),
+                settings.mini_batch_size,
+                rows.offsets,
+                columns,
+                rows.values,
+                labels,
+                settings.predictor_type == BINARY_CLASSIFIER,
+                records,
+                bias,
+                steps_of,
+                sizes,
+                rates * decay,
+                bias_rate * decay,
+                decays,
+                np.array([settings.bias.weight_decay], np.float32),
+                np.array([settings.rescale_grad, clip, settings.eps], np.float32),
+                slot_of,
+                touched,
+                gradients,
+                totals,
+            )
+        summary = _summarise(adam, totals, epoch, settings, count)
+        if not np.isfinite(summary.loss):
+            raise DivergedError(epoch, f"the mean loss is {summary.loss}")
+        after_epoch(summary)
+
+    machine = FactorizationMachine(
+        bias=float(bias[0]),
+        linear=np.ascontiguousarray(records[:, rank]),
+        factors=np.ascontiguousarray(records[:, :rank]),
+        predictor_type=settings.predictor_type,
+    )
+    if not (np.isfinite(bias[0]) and np.isfinite(records[:, :width]).all()):
+        raise DivergedError(settings.epochs - 1, "a parameter is not finite")
+    return machine
+
+
+def _initial(term: Term, shape: tuple[int, ...], generator: np.random.Generator) -> Float32s:
+    """Draw the first values of a term; every method takes as many draws as it needs, no more."""
+    if term.init_method == "normal":
+        drawn = generator.standard_normal(shape, dtype=np.float32)
+        return drawn * np.float32(term.init_sigma)
+    if term.init_method == "uniform":
+        drawn = generator.random(shape, dtype=np.float32)
+        return (drawn * 2 - 1) * np.float32(term.init_scale or 0.0)
+    return np.full(shape, term.init_value or 0.0, np.float32)
+
+
+def _most_slots(rows: FeatureRows, batch: int) -> int:
+    """Bound how many different columns one batch can hold, whatever the order of the rows."""
+    longest = int(np.diff(rows.offsets).max(initial=0))
+    return max(1, min(rows.dimension, int(rows.columns.size), batch * longest))
+
+
+def _summarise(
+    adam: ModuleType, totals: Float64s, epoch: int, settings: Hyperparameters, count: int
+) -> EpochSummary:
+    positives = 2 * totals[adam.TRUE_POSITIVES]
+    beside = positives + totals[adam.FALSE_POSITIVES] + totals[adam.FALSE_NEGATIVES]
+    return EpochSummary(
+        epoch=epoch,
+        epochs=settings.epochs,
+        rows=count,
+        loss=float(totals[adam.LOSS] / count),
+        accuracy=float(totals[adam.CORRECT] / count),
+        f1=float(positives / beside) if beside else 0.0,
+        absolute_error=float(totals[adam.ABSOLUTE_ERROR] / count),
+    )
+
+
+def _compiled_loops() -> ModuleType:
+    """Import the compiled loops, having found a folder that can keep them."""
+    _choose_cache_folder()
+    from . import adam
+
+    return adam
+
+
+def _choose_cache_folder() -> None:
+    """Give the compiler a temporary cache folder if it could write to no other.
+
+    It refuses to define a cached function when it finds no writable folder at all, as in
+    a container with a read-only file system and no home.
+    """
+    wanted = os.environ.get("NUMBA_CACHE_DIR")
+    if wanted and not Path(wanted).exists():
+        return  # the compiler makes it
+    if not os.access(wanted or Path(__file__).parent, os.W_OK):
+        folder = tempfile.mkdtemp(prefix="factorization-machines-")
+        atexit.register(shutil.rmtree, folder, ignore_errors=True)
+        os.environ["NUMBA_CACHE_DIR"] = folder

@@ -1,0 +1,141 @@
+"""Run one training job: ``python -m factorization_machines.train``.
+
+Exit status: 0 with a model written; 1 with the reason in ``output/failure``; 143 when SIGTERM
+stopped it first, with neither (nobody needs a reason for what they asked for).
+"""
+
+import json
+import logging
+import signal
+import sys
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from types import FrameType
+
+from recommender.artifact import write_model_zip
+from recommender.errors import RecommenderError
+from recommender.machine import predict
+
+from .channels import TEST, TRAIN, LabelledRows, channels_of_job, read_channel
+from .errors import InvalidHyperparametersError, UnsupportedJobError
+from .fit import fit
+from .hyperparameters import parse_hyperparameters
+from .journal import Journal, log_to_stdout
+from .paths import MODEL_FILE, Paths
+
+_logger = logging.getLogger("factorization_machines")
+
+STOPPED = 128 + signal.SIGTERM
+# SageMaker shows this much of output/failure as the job's FailureReason.
+_REASON_CHARACTERS = 1024
+
+
+class _Stopped(BaseException):
+    """SIGTERM arrived. Not an Exception: nothing on the way out may take it for a failure."""
+
+
+def main() -> int:
+    """Train as the files below ``OPT_ML`` say.
+
+    Returns:
+        The exit status.
+    """
+    paths = Paths.from_environ()
+    log_to_stdout()
+    signal.signal(signal.SIGTERM, _stop)
+    try:
+        train(paths)
+    except _Stopped:
+        _logger.info("stopped by SIGTERM, no model is written")
+        return STOPPED
+    except RecommenderError as error:
+        return _fail(paths, f"ClientError: {error}")
+    except MemoryError as error:
+        _logger.exception("out of memory")
+        return _fail(
+            paths,
+            "ClientError: the instance has too little memory for these data, feature_dim and "
+            f"num_factors ({error or 'out of memory'})",
+        )
+    except Exception as error:
+        # The outermost frame: whatever is left is ours to explain, with its traceback in the log.
+        _logger.exception("unexpected failure")
+        return _fail(paths, f"InternalServerError: {type(error).__name__}: {error}")
+    return 0
+
+
+def train(paths: Paths) -> None:
+    """Read the job, fit, test, and write the model.
+
+    Args:
+        paths: the shared folders.
+
+    Raises:
+        RecommenderError: the job cannot be done as asked.
+    """
+    began = time.monotonic()
+    host = _this_host(_read_object(paths.resource_config))
+    if not paths.hyperparameters.is_file():
+        raise InvalidHyperparametersError([f"{paths.hyperparameters.name} is missing"])
+    settings = parse_hyperparameters(_read_object(paths.hyperparameters))
+    journal = Journal(host, settings.predictor_type)
+    journal.say(f"hyperparameters: {json.dumps(settings.as_strings(), sort_keys=True)}")
+
+    names = channels_of_job(paths, _read_object(paths.input_data_config))
+    data: dict[str, LabelledRows] = {}
+    for name in names:
+        data[name] = read_channel(paths.channel(name), name, settings)
+        rows = data[name].rows
+        journal.say(f"channel {name}: {len(rows)} rows, {rows.columns.size} non-zero features")
+
+    machine = fit(data[TRAIN].rows, data[TRAIN].labels, settings, journal.epoch_ended)
+    if TEST in data:
+        journal.tested(data[TEST].labels, predict(data[TEST].rows, machine))
+    _write_whole(paths.model / MODEL_FILE, write_model_zip(machine, settings.as_strings()))
+    journal.say(f"model written, {time.monotonic() - began:.1f} s after the start")
+
+
+def _stop(_number: int, _frame: FrameType | None) -> None:
+    raise _Stopped
+
+
+def _this_host(config: Mapping[str, object]) -> str:
+    hosts = config.get("hosts")
+    if isinstance(hosts, list) and len(hosts) > 1:
+        raise UnsupportedJobError(
+            "resources", f"{len(hosts)} instances: this image trains on one, set InstanceCount to 1"
+        )
+    return str(config.get("current_host") or "algo-1")
+
+
+def _read_object(path: Path) -> dict[str, object]:
+    """Read a JSON object; a file that is not there counts as an empty one."""
+    if not path.is_file():
+        return {}
+    try:
+        found = json.loads(path.read_bytes())
+    except ValueError as error:
+        raise UnsupportedJobError(path.name, f"is not JSON: {error}") from error
+    if not isinstance(found, dict):
+        raise UnsupportedJobError(path.name, "is not a JSON object")
+    return found
+
+
+def _write_whole(path: Path, data: bytes) -> None:
+    """Write a file that is never seen half written: a stopped job may be looked into."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    partial = path.with_name(f".{path.name}.partial")
+    partial.write_bytes(data)
+    partial.replace(path)
+
+
+def _fail(paths: Paths, reason: str) -> int:
+    reason = reason if len(reason) <= _REASON_CHARACTERS else reason[: _REASON_CHARACTERS - 1] + "…"
+    _logger.error(reason)
+    _write_whole(paths.failure, reason.encode())
+    return 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())

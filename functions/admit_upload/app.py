@@ -1,0 +1,46 @@
+"""EventBridge: a file arrived, or a run ended without its last step. Look again, once."""
+
+import json
+import os
+from typing import Any
+
+from aws_lambda_powertools.metrics import MetricUnit
+from aws_lambda_powertools.utilities.typing import LambdaContext
+
+from recommender.aws import admission, notices
+from recommender.catalog import catalog_of_key
+from recommender.errors import InvalidCatalogNameError
+from recommender.observability import logger, metrics
+from recommender.settings import AdmitUploadSettings
+
+
+@logger.inject_lambda_context
+@metrics.log_metrics
+def lambda_handler(event: dict[str, Any], context: LambdaContext) -> dict[str, object]:  # noqa: ARG001
+    """Admit an upload to a run, or free the catalog of an abandoned one."""
+    settings = AdmitUploadSettings.from_environ(os.environ)
+    if event["source"] == "aws.states":
+        detail = event["detail"]
+        catalog = json.loads(detail["input"])["catalog"]
+        freed = admission.free_abandoned(catalog, detail["name"], settings)
+        return {"catalog": catalog, "freed": freed}
+
+    # EventBridge passes keys as they are; decoding them would damage "+" and "%".
+    key = event["detail"]["object"]["key"]
+    if key.endswith("/"):
+        return {"ignored": "a folder"}
+    try:
+        catalog = catalog_of_key(key)
+    except InvalidCatalogNameError as error:
+        # The uploader would otherwise wait for a run that never comes.
+        logger.warning("upload names no catalog", extra={"key": key})
+        notices.publish(
+            settings.notice_topic_arn,
+            f"Upload ignored: {key}",
+            {"outcome": "ignored", "key": key, "reason": str(error)},
+        )
+        return {"ignored": str(error)}
+    execution, started = admission.admit(catalog, settings)
+    metrics.add_metric("RunsStarted" if started else "UploadsQueued", MetricUnit.Count, 1)
+    logger.info("upload admitted", extra={"key": key, "execution": execution, "started": started})
+    return {"catalog": catalog, "execution": execution, "started": started}

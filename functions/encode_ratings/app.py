@@ -1,0 +1,58 @@
+"""Step: read the bucket as it is now, and write what the run trains on."""
+
+import json
+import os
+from typing import Any
+
+from aws_lambda_powertools.metrics import MetricUnit
+from aws_lambda_powertools.utilities.typing import LambdaContext
+
+from recommender.aws import inputs, leases, outcomes, snapshots, tensors
+from recommender.encoding import build_dataset
+from recommender.errors import MissingRatingsError
+from recommender.observability import logger, metrics
+from recommender.runs import run_id
+from recommender.settings import EncodeRatingsSettings
+
+
+@logger.inject_lambda_context
+@metrics.log_metrics
+def lambda_handler(event: dict[str, Any], context: LambdaContext) -> dict[str, object]:  # noqa: ARG001
+    """Encode the catalog's ratings, unless these very files came to an end before."""
+    settings = EncodeRatingsSettings.from_environ(os.environ)
+    catalog, execution = event["catalog"], event["execution"]
+    # First: what arrives from here on may be missing from the listing, and asks for another run.
+    leases.look_at_bucket(settings.state_table, catalog, execution)
+    snapshot, refused = snapshots.take(
+        settings.ratings_bucket, settings.artifacts_bucket, catalog, execution
+    )
+    if not snapshot.files:
+        raise MissingRatingsError(catalog)
+    hyperparameters = json.loads(settings.hyperparameters)
+    plan = {"image": settings.training_image, "hyperparameters": hyperparameters}
+    files, ended = outcomes.open_run(
+        settings.artifacts_bucket, catalog, run_id(snapshot, plan)
+    )
+    leases.note_run(settings.state_table, catalog, execution, files.run_id)
+    if ended:
+        return {"outcome": "unchanged", "runId": files.run_id}
+
+    logger.info("reading", extra={"run": files.run_id, "files": len(snapshot.files)})
+    read = inputs.read(settings.ratings_bucket, settings.artifacts_bucket, snapshot, execution)
+    dataset = build_dataset(catalog, read.files, read.config)
+    sizes = tensors.write(settings.artifacts_bucket, files, read, dataset)
+    counts = tensors.write_plan(
+        settings.artifacts_bucket,
+        files,
+        snapshot=snapshot,
+        refused=refused,
+        inputs=read,
+        dataset=dataset,
+        sizes=sizes,
+        image=settings.training_image,
+        hyperparameters=hyperparameters,
+    )
+    metrics.add_metric("RatingsEncoded", MetricUnit.Count, len(dataset.train) + len(dataset.test))
+    metrics.add_metric("RowsRejected", MetricUnit.Count, len(read.rejects))
+    logger.info("encoded", extra={"run": files.run_id, "counts": counts})
+    return {"outcome": "encoded", "runId": files.run_id, "counts": counts}

@@ -1,0 +1,32 @@
+"""Step: open the model, score the test set, judge."""
+
+import os
+from typing import Any
+
+from aws_lambda_powertools.metrics import MetricUnit
+from aws_lambda_powertools.utilities.typing import LambdaContext
+
+from recommender.aws import evaluations
+from recommender.aws.plans import read_plan
+from recommender.observability import logger, metrics
+from recommender.runs import RunFiles
+from recommender.settings import EvaluateModelSettings
+
+
+@logger.inject_lambda_context
+@metrics.log_metrics
+def lambda_handler(event: dict[str, Any], context: LambdaContext) -> dict[str, object]:  # noqa: ARG001
+    """Judge the challenger; a model that cannot be trusted is rejected, not an accident."""
+    settings = EvaluateModelSettings.from_environ(os.environ)
+    files = RunFiles(event["catalog"], event["runId"])
+    plan = read_plan(settings.artifacts_bucket, files)
+    result = evaluations.evaluate(settings.artifacts_bucket, files, plan, event["modelUri"])
+    for name, value in result.metrics.items():
+        metrics.add_metric(f"Challenger.{name}", MetricUnit.NoUnit, value)
+    logger.info(result.verdict, extra={"run": files.run_id, "reasons": result.reasons})
+    return {
+        "verdict": result.verdict,
+        "reasons": result.reasons,
+        "metrics": result.metrics,
+        "shards": result.shards,
+    }

@@ -1,0 +1,55 @@
+"""Step: end a run, whatever became of it."""
+
+import os
+from datetime import UTC, datetime
+from typing import Any
+
+from aws_lambda_powertools.metrics import MetricUnit
+from aws_lambda_powertools.utilities.typing import LambdaContext
+
+from recommender.aws import admission, leases, notices, outcomes, sagemaker
+from recommender.manifests import RunError, notice, summary
+from recommender.observability import logger, metrics
+from recommender.runs import RunFiles
+from recommender.settings import FinishRunSettings
+
+
+@logger.inject_lambda_context
+@metrics.log_metrics
+def lambda_handler(event: dict[str, Any], context: LambdaContext) -> dict[str, object]:  # noqa: ARG001
+    """Stop what still trains, write the record, move the pointer, free the catalog, tell."""
+    settings = FinishRunSettings.from_environ(os.environ)
+    catalog, execution, outcome = event["catalog"], event["execution"], event["outcome"]
+    state = event["state"]
+    lease = leases.read(settings.state_table, catalog)
+    mine = lease.owner == execution
+    # A run that fails before it has a name of its own is known by its execution's.
+    noted = lease.run_id if mine else None
+    files = RunFiles(catalog, state.get("encoding", {}).get("runId") or noted or execution)
+
+    if outcome in ("failed", "refused"):
+        job = lease.training_job if mine else state.get("training", {}).get("trainingJobName")
+        if job is not None:
+            sagemaker.stop_training_job(job)
+    record = {"catalog": catalog, "runId": files.run_id, "outcome": outcome}
+    if outcome != "unchanged":
+        record = outcomes.record_outcome(
+            settings.artifacts_bucket,
+            files,
+            execution=execution,
+            outcome=outcome,
+            started_at=event["startedAt"],
+            finished_at=datetime.now(UTC).isoformat(timespec="seconds"),
+            state=state,
+            error=RunError.from_state(state.get("error")),
+        )
+    if outcome == "promoted":
+        outcomes.move_pointer(settings.artifacts_bucket, settings.state_table, execution, record)
+    # Before the notice: people may wait, the catalog may not.
+    following = admission.hand_on(catalog, execution, event["stateMachineArn"], settings)
+    if outcome != "unchanged":
+        notices.publish(settings.notice_topic_arn, summary(record), notice(record))
+    metrics.add_dimension("outcome", outcome)
+    metrics.add_metric("RunsEnded", MetricUnit.Count, 1)
+    logger.info(summary(record), extra={"run": files.run_id, "outcome": outcome})
+    return {"runId": files.run_id, "outcome": outcome, "next": following}

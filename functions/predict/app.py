@@ -1,0 +1,97 @@
+"""API: predictions, recommendations, the serving model, health."""
+
+import json
+import os
+from collections.abc import Mapping
+from http import HTTPStatus
+from typing import Any, cast
+
+from aws_lambda_powertools.event_handler import APIGatewayRestResolver, Response
+from aws_lambda_powertools.logging import correlation_paths
+from aws_lambda_powertools.metrics import MetricUnit
+from aws_lambda_powertools.utilities.typing import LambdaContext
+
+from recommender.aws import answers
+from recommender.errors import EndpointFailedError, RecommenderError, ServiceError
+from recommender.observability import logger, metrics
+from recommender.problems import MEDIA_TYPE, of_error, problem
+from recommender.requests import parse_predictions, parse_recommendations
+from recommender.runs import CODE_VERSION
+from recommender.settings import PredictSettings
+
+app = APIGatewayRestResolver()
+
+
+@app.post("/v1/catalogs/<catalog>/predictions")
+def predictions(catalog: str) -> Response[str]:
+    """Score pairs of user and item."""
+    request = parse_predictions(app.current_event.decoded_body)
+    return _answer(answers.predictions(_settings(), catalog, request))
+
+
+@app.get("/v1/catalogs/<catalog>/users/<user>/recommendations")
+def recommendations(catalog: str, user: str) -> Response[str]:
+    """Name a user's best items."""
+    request = parse_recommendations(app.current_event.query_string_parameters)
+    return _answer(answers.recommendations(_settings(), catalog, user, request))
+
+
+@app.get("/v1/catalogs/<catalog>/model")
+def model(catalog: str) -> Response[str]:
+    """Show the manifest of the run that serves."""
+    return _answer(answers.model(_settings(), catalog))
+
+
+@app.get("/v1/health")
+def health() -> Response[str]:
+    """Say that the API answers."""
+    return _answer({"status": "ok", "version": CODE_VERSION})
+
+
+@app.exception_handler(RecommenderError)  # type: ignore[untyped-decorator]
+def recommender_error(error: RecommenderError) -> Response[str]:
+    """Answer what went wrong, and count it when it was the endpoint."""
+    told = of_error(error)
+    if isinstance(error, (EndpointFailedError, ServiceError)):
+        metrics.add_metric("EndpointErrors", MetricUnit.Count, 1)
+    if cast("int", told["status"]) >= HTTPStatus.INTERNAL_SERVER_ERROR:
+        logger.exception("request failed")
+    return _problem(told)
+
+
+@app.exception_handler(Exception)  # type: ignore[untyped-decorator]
+def unexpected_error(error: Exception) -> Response[str]:  # noqa: ARG001  # the log has it
+    """Answer an error of ours without showing its insides."""
+    logger.exception("request failed unexpectedly")
+    status = HTTPStatus.INTERNAL_SERVER_ERROR
+    return _problem(problem(status, "internal", "An error of ours; it has been logged."))
+
+
+@app.not_found
+def not_found(error: Exception) -> Response[str]:  # noqa: ARG001
+    """Answer a path that does not exist."""
+    path = app.current_event.path
+    return _problem(problem(HTTPStatus.NOT_FOUND, "no-such-path", f"There is nothing at {path}."))
+
+
+@logger.inject_lambda_context(correlation_id_path=correlation_paths.API_GATEWAY_REST)
+@metrics.log_metrics
+def lambda_handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
+    """Route one request."""
+    return app.resolve(event, context)
+
+
+def _settings() -> PredictSettings:
+    return PredictSettings.from_environ(os.environ)
+
+
+def _answer(value: Mapping[str, object]) -> Response[str]:
+    body = json.dumps(value, ensure_ascii=False)
+    return Response(status_code=HTTPStatus.OK, content_type="application/json", body=body)
+
+
+def _problem(value: Mapping[str, object]) -> Response[str]:
+    body = json.dumps(value, ensure_ascii=False)
+    return Response(
+        status_code=cast("int", value["status"]), content_type=MEDIA_TYPE, body=body
+    )

@@ -1,0 +1,44 @@
+"""Step: start the run's training job."""
+
+import os
+from typing import Any
+
+from aws_lambda_powertools.metrics import MetricUnit
+from aws_lambda_powertools.utilities.typing import LambdaContext
+
+from recommender import jobs
+from recommender.aws import leases, sagemaker
+from recommender.aws.plans import read_plan
+from recommender.aws.storage import uri
+from recommender.observability import logger, metrics
+from recommender.runs import RunFiles
+from recommender.settings import StartTrainingSettings
+
+
+@logger.inject_lambda_context
+@metrics.log_metrics
+def lambda_handler(event: dict[str, Any], context: LambdaContext) -> dict[str, object]:  # noqa: ARG001
+    """Start the job, or find that an earlier attempt of this run did."""
+    settings = StartTrainingSettings.from_environ(os.environ)
+    files = RunFiles(event["catalog"], event["runId"])
+    plan = read_plan(settings.artifacts_bucket, files)
+    name = jobs.resource_name(settings.resource_prefix, files.run_id)
+    max_seconds = min(plan.config.max_training_seconds, settings.training_max_seconds)
+    # Noted first: should this run die now, the next one knows what to stop.
+    leases.note_training_job(settings.state_table, files.catalog, event["execution"], name)
+    sagemaker.ensure_training_job(
+        jobs.training_job(
+            name=name,
+            image=plan.image,
+            role_arn=settings.sagemaker_role_arn,
+            hyperparameters=plan.hyperparameters,
+            train_uri=uri(settings.artifacts_bucket, files.train),
+            test_uri=uri(settings.artifacts_bucket, files.test),
+            output_uri=uri(settings.artifacts_bucket, files.model),
+            instance_type=settings.training_instance_type,
+            max_seconds=max_seconds,
+            tags={"matinee:catalog": files.catalog, "matinee:run": files.run_id},
+        )
+    )
+    metrics.add_metric("TrainingJobsStarted", MetricUnit.Count, 1)
+    return {"trainingJobName": name, "maxSeconds": max_seconds}

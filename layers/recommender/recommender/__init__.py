@@ -1,0 +1,1 @@
+"""Matinee's domain: ratings to tensors, factorization machines, ranking, evaluation, requests."""

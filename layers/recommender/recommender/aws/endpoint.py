@@ -1,0 +1,46 @@
+"""SageMaker's runtime: ask one production variant, and no other, for scores."""
+
+import json
+
+import numpy as np
+from botocore.exceptions import ClientError
+from numpy.typing import NDArray
+
+from recommender.aws.clients import error_code, passing_troubles, sagemaker_runtime
+from recommender.errors import EndpointFailedError
+from recommender.jobs import RECORDIO
+
+
+class VariantMovedError(Exception):
+    """The endpoint serves another variant by now: an update came in between."""
+
+
+def score(endpoint: str, variant: str, body: bytes) -> NDArray[np.float64]:
+    """Score rows of RecordIO-protobuf.
+
+    Args:
+        variant: which model must answer: its columns are the ones that ``body`` uses.
+        body: at most 6,291,456 bytes.
+    Returns:
+        ``(n,)`` scores: probabilities of a classifier, ratings of a regressor.
+    Raises:
+        VariantMovedError: the endpoint has no such variant (any more).
+        EndpointFailedError: the container refused or broke.
+    """
+    with passing_troubles("sagemaker:InvokeEndpoint"):
+        try:
+            answer = sagemaker_runtime().invoke_endpoint(
+                EndpointName=endpoint,
+                TargetVariant=variant,
+                ContentType=RECORDIO,
+                Accept="application/json",
+                Body=body,
+            )
+        except ClientError as error:
+            if error_code(error) in ("ValidationError", "ValidationException"):
+                raise VariantMovedError(endpoint, variant) from error
+            if error_code(error) == "ModelError":
+                raise EndpointFailedError(endpoint, str(error)) from error
+            raise
+    predictions = json.loads(answer["Body"].read())["predictions"]
+    return np.array([prediction["score"] for prediction in predictions], dtype=np.float64)

@@ -1,0 +1,70 @@
+"""Evaluate a run's model: fetch what it takes, keep what came of it."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import cast
+
+from recommender import factors
+from recommender.artifact import read_artifact
+from recommender.assessment import Champion, Pairs, assess
+from recommender.aws import storage
+from recommender.aws.plans import Plan
+from recommender.encoding import Vocabulary
+from recommender.errors import DamagedArtifactError, ShapeMismatchError
+from recommender.ranking import PairModel, split_machine
+from recommender.runs import RunFiles, pointer_key, shards
+
+USERS_PER_SHARD = 20_000
+"""A shard of this size is scored in seconds and its lists fit in memory many times over."""
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """What the state machine needs to know of an evaluation."""
+
+    verdict: str
+    reasons: list[str]
+    metrics: Mapping[str, float]
+    shards: list[dict[str, int]]
+
+
+def evaluate(bucket: str, files: RunFiles, plan: Plan, model_uri: str) -> Evaluation:
+    """Judge a run's model, and keep its metrics and its factors.
+
+    A damaged archive, or one whose size disagrees with the vocabulary, is a verdict: rejected.
+    """
+    vocabulary = Vocabulary.from_json(storage.read(bucket, files.vocabulary))
+    try:
+        model = _open(model_uri, vocabulary)
+    except (DamagedArtifactError, ShapeMismatchError) as error:
+        reason = f"The new model cannot be used: {error}"
+        facts = {"challenger": {}, "verdict": "rejected", "reasons": [reason]}
+        storage.write_json(bucket, files.metrics, facts)
+        return Evaluation("rejected", [reason], {}, [])
+    pairs = Pairs.from_arrays(storage.read_arrays(bucket, files.pairs))
+    result = assess(model, vocabulary, pairs, plan.config, _champion(bucket, files.catalog))
+    storage.write_arrays(bucket, files.factors, factors.to_arrays(model))
+    storage.write_json(bucket, files.metrics, result.to_dict())
+    return Evaluation(
+        verdict="promoted" if result.verdict.promoted else "rejected",
+        reasons=list(result.verdict.reasons),
+        metrics=result.challenger.as_dict(),
+        shards=shards(len(vocabulary.users), USERS_PER_SHARD),
+    )
+
+
+def _open(model_uri: str, vocabulary: Vocabulary) -> PairModel:
+    machine = read_artifact(storage.read(*storage.split_uri(model_uri)), model_uri)
+    return split_machine(machine, len(vocabulary.users), len(vocabulary.items))
+
+
+def _champion(bucket: str, catalog: str) -> Champion | None:
+    pointer = storage.read_json_if_there(bucket, pointer_key(catalog))
+    if pointer is None:
+        return None
+    files = RunFiles(catalog, cast("str", pointer["runId"]))
+    return Champion(
+        run_id=files.run_id,
+        vocabulary=Vocabulary.from_json(storage.read(bucket, files.vocabulary)),
+        model=factors.from_arrays(storage.read_arrays(bucket, files.factors)),
+    )

@@ -1,0 +1,39 @@
+"""Batch scoring: everybody's best items, a shard of users at a time."""
+
+import numpy as np
+
+from recommender.aws import serving, storage
+from recommender.aws.plans import read_plan
+from recommender.machine import link
+from recommender.ranking import top_items
+from recommender.runs import RunFiles, json_lines
+
+
+def write_shard(bucket: str, files: RunFiles, number: int, first: int, last: int) -> str:
+    """Write the exact top-N of users ``first`` to ``last`` (exclusive), without what they rated.
+
+    Returns:
+        URI of the part: one JSON object a user, ``{"user", "items": [{"item", "score", "title"}]}``.
+    """
+    run = serving.load(bucket, files.catalog, files.run_id)
+    top_n = read_plan(bucket, files).config.top_n
+    found, raw = top_items(run.model, np.arange(first, last), top_n, run.seen)
+    scores = link(raw, run.model.predictor_type)
+    users, items = run.vocabulary.users, run.vocabulary.items
+    rows = [
+        {
+            "user": users[first + at],
+            "items": [
+                {
+                    "item": items[item],
+                    "score": float(score),
+                    "title": run.titles.get(items[item]),
+                }
+                for item, score in zip(found[at], scores[at], strict=True)
+                if item >= 0
+            ],
+        }
+        for at in range(last - first)
+    ]
+    key = files.recommendations(number)
+    return storage.write(bucket, key, json_lines(rows), "application/x-ndjson")

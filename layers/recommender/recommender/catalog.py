@@ -1,0 +1,248 @@
+"""Catalogs: their names, the keys that belong to them, and their settings in ``config.json``."""
+
+import json
+import math
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from functools import cache
+from importlib import resources
+from typing import Any, TypedDict
+
+import fastjsonschema
+
+from .errors import InvalidCatalogNameError, InvalidConfigError
+
+_NAME = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,30}[a-z0-9])?")
+_RATINGS = "ratings"
+_CATALOGS = "catalogs"
+_TEST = "test"
+
+
+@dataclass(frozen=True)
+class CatalogConfig:
+    """How one catalog is trained, judged and served; ``schemas/config.schema.json`` explains.
+
+    Attributes:
+        like_threshold: a rating of at least this much is a like.
+        predictor_type: ``binary_classifier`` or ``regressor``.
+        hyperparameters: what replaces the usual hyperparameters, as SageMaker takes them.
+        holdout_fraction: share of the pairs set aside as test set if no file is one.
+        top_n: how many items each user is recommended.
+        reject_limit: largest share of a file's rows that may be unusable.
+        gate_tolerance: how much worse than the champion's, relatively, a loss may be.
+        max_training_seconds: when training is stopped; the stack's own limit holds too.
+    """
+
+    like_threshold: float = 4.0
+    predictor_type: str = "binary_classifier"
+    hyperparameters: Mapping[str, str] = field(default_factory=dict)
+    holdout_fraction: float = 0.1
+    top_n: int = 10
+    reject_limit: float = 0.1
+    gate_tolerance: float = 0.01
+    max_training_seconds: int = 432_000
+
+    def to_dict(self) -> dict[str, object]:
+        """For a run's plan; :func:`config_from_dict` reads it back."""
+        return {**vars(self), "hyperparameters": dict(self.hyperparameters)}
+
+
+def check_catalog_name(name: str) -> str:
+    """Return ``name`` if it can be a catalog's.
+
+    Raises:
+        InvalidCatalogNameError: it cannot.
+    """
+    if not _NAME.fullmatch(name):
+        raise InvalidCatalogNameError(name)
+    return name
+
+
+def catalog_of_key(key: str) -> str:
+    """Name the catalog that an object belongs to.
+
+    Args:
+        key: ``ratings/<catalog>/...`` or ``catalogs/<catalog>/...``, not URL-encoded.
+
+    Raises:
+        InvalidCatalogNameError: the key is neither (then the error names the whole key), or its
+            second segment is no possible name.
+    """
+    segments = key.split("/")
+    if len(segments) < 3 or segments[0] not in (_RATINGS, _CATALOGS):
+        raise InvalidCatalogNameError(key)
+    return check_catalog_name(segments[1])
+
+
+def is_test_key(key: str) -> bool:
+    """Whether a rating file is part of the test set: a segment below the catalog is ``test``."""
+    segments = key.split("/")
+    return segments[0] == _RATINGS and _TEST in segments[2:]
+
+
+class _Split(TypedDict, total=False):
+    fraction: float
+
+
+class _Gate(TypedDict, total=False):
+    tolerance: float
+
+
+class _Training(TypedDict, total=False):
+    max_seconds: int
+
+
+class _Document(TypedDict, total=False):
+    """What the schema lets through."""
+
+    like_threshold: float
+    predictor_type: str
+    hyperparameters: dict[str, str | float]
+    split: _Split
+    top_n: int
+    reject_limit: float
+    gate: _Gate
+    training: _Training
+
+
+def parse_config(key: str, data: bytes | None) -> CatalogConfig:
+    """Read a catalog's settings.
+
+    Args:
+        key: the file's key, for messages.
+        data: its bytes; None if there is no such file, which means all defaults.
+
+    Raises:
+        InvalidConfigError: it is not JSON or breaks the schema; the error says where, what stands
+            there and what is expected.
+    """
+    if data is None:
+        return CatalogConfig()
+    document = _load(key, data)
+    try:
+        settings = _validator()(document)
+    except fastjsonschema.JsonSchemaValueException as error:
+        raise InvalidConfigError(key, *_explain(error)) from None
+    defaults = CatalogConfig()
+    split, gate = settings.get("split", _Split()), settings.get("gate", _Gate())
+    return CatalogConfig(
+        like_threshold=float(settings.get("like_threshold", defaults.like_threshold)),
+        predictor_type=settings.get("predictor_type", defaults.predictor_type),
+        hyperparameters={
+            name: str(value) for name, value in settings.get("hyperparameters", {}).items()
+        },
+        holdout_fraction=float(split.get("fraction", defaults.holdout_fraction)),
+        top_n=int(settings.get("top_n", defaults.top_n)),
+        reject_limit=float(settings.get("reject_limit", defaults.reject_limit)),
+        gate_tolerance=float(gate.get("tolerance", defaults.gate_tolerance)),
+        max_training_seconds=int(
+            settings.get("training", _Training()).get("max_seconds", defaults.max_training_seconds)
+        ),
+    )
+
+
+def config_from_dict(facts: Mapping[str, Any]) -> CatalogConfig:
+    """Read back what :meth:`CatalogConfig.to_dict` wrote."""
+    return CatalogConfig(
+        **{**facts, "hyperparameters": MappingProxyType(dict(facts["hyperparameters"]))}
+    )
+
+
+class _Objection(Exception):  # noqa: N818 - a message on its way, never seen outside
+    """Something that JSON allows to be written and Matinee does not."""
+
+
+def _load(key: str, data: bytes) -> object:
+    try:
+        text = data.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise InvalidConfigError(key, "$", f"is not UTF-8 text (byte {error.start})") from None
+    try:
+        document: object = json.loads(
+            text,
+            object_pairs_hook=_without_repeats,
+            parse_constant=_refuse_number,
+            parse_float=_finite,
+        )
+    except _Objection as objection:
+        raise InvalidConfigError(key, "$", str(objection)) from None
+    except json.JSONDecodeError as error:
+        where = f"line {error.lineno}, column {error.colno}"
+        raise InvalidConfigError(key, where, f"is not JSON: {error.msg}") from None
+    except (ValueError, RecursionError):  # an integer of thousands of digits; thousands of "["
+        raise InvalidConfigError(key, "$", "is no sensible JSON document") from None
+    return document
+
+
+def _without_repeats(pairs: list[tuple[str, object]]) -> dict[str, object]:
+    names = [name for name, _ in pairs]
+    for name in names:
+        if names.count(name) > 1:
+            raise _Objection(f"{_shown(name)} is given {names.count(name)} times")
+    return dict(pairs)
+
+
+def _refuse_number(text: str) -> object:
+    raise _Objection(f"{text} is not a number that JSON knows")
+
+
+def _finite(text: str) -> float:
+    value = float(text)
+    if not math.isfinite(value):
+        raise _Objection(f"{_shown(text)} is too large for a number")
+    return value
+
+
+@cache
+def _validator() -> Callable[[object], _Document]:
+    schema = resources.files(__package__).joinpath("schemas", "config.schema.json").read_bytes()
+    validate: Callable[[object], _Document] = fastjsonschema.compile(
+        json.loads(schema), use_default=False
+    )
+    return validate
+
+
+def _explain(error: fastjsonschema.JsonSchemaValueException) -> tuple[str, str]:
+    """Turn a schema error into the JSON path and a sentence with value and expectation."""
+    path = "$" + "".join(f".{part}" for part in error.path[1:])
+    value, rule, limit = error.value, error.rule, error.rule_definition
+    if rule == "additionalProperties":
+        definition = error.definition
+        patterns = definition.get("patternProperties", {})
+        unknown = [
+            name
+            for name in value
+            if name not in definition.get("properties", {})
+            and not any(re.search(pattern, name) for pattern in patterns)
+        ]
+        if patterns:
+            expected = (
+                "expected lower-case names; feature_dim follows from the data and predictor_type "
+                "has its own field"
+            )
+        else:
+            expected = "expected " + ", ".join(definition["properties"])
+        return path, f"unknown field {', '.join(map(_shown, unknown))}; {expected}"
+    expectations = {
+        "type": f"expected {_type_names(limit)}",
+        "enum": f"expected {' or '.join(map(_shown, limit)) if rule == 'enum' else ''}",
+        "minimum": f"expected at least {limit}",
+        "maximum": f"expected at most {limit}",
+        "exclusiveMinimum": f"expected more than {limit}",
+        "exclusiveMaximum": f"expected less than {limit}",
+        "minLength": f"expected {limit} character or more",
+        "maxLength": f"expected at most {limit} characters",
+        "maxProperties": f"expected at most {limit} fields",
+    }
+    return path, f"{_shown(value)} is not allowed; {expectations.get(str(rule), error.message)}"
+
+
+def _type_names(types: object) -> str:
+    names = types if isinstance(types, list) else [types]
+    return " or ".join(f"an {n}" if str(n)[0] in "aio" else f"a {n}" for n in names)
+
+
+def _shown(value: object) -> str:
+    text = json.dumps(value, ensure_ascii=False)
+    return text if len(text) <= 80 else text[:77] + "..."

@@ -1,0 +1,116 @@
+"""Delimited text: which delimiter, which column is what, and a line's way into cells."""
+
+import csv
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+DELIMITERS = ("::", "\t", ",", ";", "|")
+
+# An unclosed quotation mark must cost its own row, not the rest of the file.
+MAX_LINES_OF_A_RECORD = 100
+
+Spellings = Mapping[str, tuple[str, ...]]
+"""Role of a column -> the names it goes by, normalised, the most telling first."""
+
+
+@dataclass(frozen=True)
+class Layout:
+    """How the lines of a file become cells.
+
+    Attributes:
+        delimiter: what stands between two cells.
+        positions: role of a column -> its index.
+        header: whether the first line holds names.
+    """
+
+    delimiter: str
+    positions: Mapping[str, int]
+    header: bool
+
+
+@dataclass(frozen=True)
+class Record:
+    """One row of a file: its first line's number, its text as written, its cells.
+
+    ``cells`` is None if a quotation mark opens a cell and nothing closes it soon enough.
+    """
+
+    line: int
+    text: str
+    cells: list[str] | None
+
+
+def normalised(name: str) -> str:
+    """Reduce a column name to its letters and digits: ``User-ID`` and ``user_id`` are one."""
+    return re.sub(r"[^a-z0-9]+", "", name.lower())
+
+
+def find_columns(names: Sequence[str], spellings: Spellings) -> dict[str, int]:
+    """Find which column plays which role, by the names in a header.
+
+    Returns:
+        Role -> index, for the roles that a name was found for. Of two names for one role the
+        more telling wins; of two equal names, the first.
+    """
+    plain = [normalised(name) for name in names]
+    found: dict[str, int] = {}
+    for role, candidates in spellings.items():
+        index = next((plain.index(name) for name in candidates if name in plain), None)
+        if index is not None:
+            found[role] = index
+    return found
+
+
+def cells_of(line: str, delimiter: str) -> list[str]:
+    """Split one line; a quotation mark that is not closed ends with the line."""
+    if '"' not in line or len(delimiter) > 1:
+        return line.split(delimiter)
+    cells, _ = _read_quoted([line], delimiter)
+    return cells or line.split(delimiter)
+
+
+def records(lines: Sequence[str], delimiter: str, first_line: int) -> Iterator[Record]:
+    """Split lines into rows of cells; blank lines are passed over.
+
+    A cell in quotation marks may hold the delimiter and go over several lines.
+
+    Args:
+        lines: without their line ends.
+        delimiter: one of `DELIMITERS`; quotation marks mean nothing beside ``::``.
+        first_line: the number of ``lines[0]``.
+    """
+    quotable = len(delimiter) == 1
+    index = 0
+    while index < len(lines):
+        text = lines[index]
+        taken = 1
+        if quotable and '"' in text:
+            cells, taken = _read_quoted(lines[index : index + 1], delimiter)
+            if cells is None:
+                window = lines[index : index + MAX_LINES_OF_A_RECORD]
+                cells, taken = _read_quoted(window, delimiter)
+                text = "\n".join(lines[index : index + taken])
+            yield Record(first_line + index, text, cells)
+        elif text and not text.isspace():
+            yield Record(first_line + index, text, text.split(delimiter))
+        index += taken
+
+
+def _read_quoted(lines: Sequence[str], delimiter: str) -> tuple[list[str] | None, int]:
+    """Read the first record of the lines, and say how many of them it takes.
+
+    Returns:
+        ``(None, 1)`` if the record is still open when the lines end.
+    """
+    # A line of our own after the last one: a reader that needs it was still within quotes.
+    reader = csv.reader(
+        (line + "\n" for line in (*lines, "")), delimiter=delimiter, skipinitialspace=True
+    )
+    try:
+        cells = next(reader)
+    except csv.Error:  # a cell longer than the module allows, or a bare carriage return
+        return None, 1
+    if reader.line_num > len(lines):
+        return None, 1
+    return cells, reader.line_num

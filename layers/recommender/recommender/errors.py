@@ -1,0 +1,212 @@
+"""Everything that can go wrong, by who must act.
+
+::
+
+    RecommenderError
+    ├── InputError               the uploader or the caller acts
+    │   ├── MalformedRatingsError     a file holds no usable ratings, or too many bad rows
+    │   ├── MissingRatingsError       a catalog has no rating files at all
+    │   ├── UnsuitableRatingsError    readable, but nothing can be learned from it
+    │   ├── MalformedItemsError       items.* cannot be read
+    │   ├── InvalidConfigError        config.json breaks its schema
+    │   ├── InvalidCatalogNameError   a key or a path names no possible catalog
+    │   ├── UnknownCatalogError       nothing serves under that name (yet)
+    │   └── InvalidRequestError       an API call that cannot be answered as asked
+    ├── ConfigurationError       the operator acts
+    │   ├── MissingSettingsError      environment variables are absent or unreadable
+    │   ├── ConflictingResourceError  a name is taken by something different
+    │   ├── TrainingFailedError       the training job ended Failed
+    │   ├── TrainingStoppedError      somebody stopped the training job
+    │   ├── TrainingOverdueError      the training job outlived its deadline
+    │   ├── EndpointFailedError       the endpoint did not come up with the new model
+    │   ├── EndpointOverdueError      the endpoint outlived its deadline
+    │   ├── DamagedArtifactError      model.tar.gz is not a factorization machine
+    │   ├── DamagedRecordError        RecordIO-protobuf bytes break the format
+    │   ├── ShapeMismatchError        arrays that belong together disagree on a size
+    │   └── LeaseLostError            another run owns the catalog now
+    └── ServiceError             nobody acts: retried
+        └── ServiceUnavailableError   AWS throttled, timed out or answered 5xx
+
+Step Functions matches the class's own name, so a state machine names leaves.
+"""
+
+from collections.abc import Sequence
+
+
+class RecommenderError(Exception):
+    """Base of every error that Matinee raises on purpose."""
+
+
+class InputError(RecommenderError):
+    """The uploader or the caller must act."""
+
+
+class ConfigurationError(RecommenderError):
+    """The operator must act."""
+
+
+class ServiceError(RecommenderError):
+    """Nobody must act: the step is tried again."""
+
+
+class MalformedRatingsError(InputError):
+    """A ratings file holds nothing usable, or more bad rows than the reject limit."""
+
+    def __init__(self, key: str, line: int, reason: str) -> None:
+        super().__init__(f"{key}, line {line}: {reason}")
+        self.key, self.line, self.reason = key, line, reason
+
+
+class MissingRatingsError(InputError):
+    """A catalog has no rating files."""
+
+    def __init__(self, catalog: str) -> None:
+        super().__init__(f"catalog {catalog}: no file under ratings/{catalog}/ can be used")
+        self.catalog = catalog
+
+
+class UnsuitableRatingsError(InputError):
+    """The ratings are readable, but nothing can be learned from them."""
+
+    def __init__(self, catalog: str, reason: str) -> None:
+        super().__init__(f"catalog {catalog}: {reason}")
+        self.catalog, self.reason = catalog, reason
+
+
+class MalformedItemsError(InputError):
+    """An ``items.*`` file cannot be read."""
+
+    def __init__(self, key: str, line: int, reason: str) -> None:
+        super().__init__(f"{key}, line {line}: {reason}")
+        self.key, self.line, self.reason = key, line, reason
+
+
+class InvalidConfigError(InputError):
+    """``config.json`` is not JSON or breaks its schema."""
+
+    def __init__(self, key: str, path: str, reason: str) -> None:
+        super().__init__(f"{key}, at {path}: {reason}")
+        self.key, self.path, self.reason = key, path, reason
+
+
+class InvalidCatalogNameError(InputError):
+    """A key or a path names no possible catalog."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__(
+            f"{name!r} is not a catalog name: 1 to 32 of a-z, 0-9 and '-', "
+            "beginning and ending with a letter or a digit"
+        )
+        self.name = name
+
+
+class UnknownCatalogError(InputError):
+    """No model serves under that name."""
+
+    def __init__(self, catalog: str) -> None:
+        super().__init__(f"catalog {catalog} has no serving model (yet)")
+        self.catalog = catalog
+
+
+class InvalidRequestError(InputError):
+    """An API call cannot be answered as asked."""
+
+    def __init__(self, where: str, reason: str) -> None:
+        super().__init__(f"{where}: {reason}")
+        self.where, self.reason = where, reason
+
+
+class MissingSettingsError(ConfigurationError):
+    """Environment variables are absent or unreadable; all of them are named at once."""
+
+    def __init__(self, problems: Sequence[str]) -> None:
+        super().__init__("environment: " + "; ".join(problems))
+        self.problems = tuple(problems)
+
+
+class ConflictingResourceError(ConfigurationError):
+    """A resource of that name exists, and it is not the one asked for."""
+
+    def __init__(self, kind: str, name: str, difference: str) -> None:
+        super().__init__(f"{kind} {name} exists already and differs: {difference}")
+        self.kind, self.name, self.difference = kind, name, difference
+
+
+class TrainingFailedError(ConfigurationError):
+    """The training job ended ``Failed``."""
+
+    def __init__(self, job: str, reason: str) -> None:
+        super().__init__(f"training job {job} failed: {reason}")
+        self.job, self.reason = job, reason
+
+
+class TrainingStoppedError(ConfigurationError):
+    """Somebody, or its time limit, stopped the training job."""
+
+    def __init__(self, job: str, status: str) -> None:
+        super().__init__(f"training job {job} was stopped ({status})")
+        self.job, self.status = job, status
+
+
+class TrainingOverdueError(ConfigurationError):
+    """The training job outlived its deadline."""
+
+    def __init__(self, job: str, seconds: float) -> None:
+        super().__init__(f"training job {job} did not end within {seconds:.0f} s")
+        self.job, self.seconds = job, seconds
+
+
+class EndpointFailedError(ConfigurationError):
+    """The endpoint did not come up with the new model; an earlier model keeps serving."""
+
+    def __init__(self, endpoint: str, reason: str) -> None:
+        super().__init__(f"endpoint {endpoint}: {reason}")
+        self.endpoint, self.reason = endpoint, reason
+
+
+class EndpointOverdueError(ConfigurationError):
+    """The endpoint outlived its deadline."""
+
+    def __init__(self, endpoint: str, seconds: float) -> None:
+        super().__init__(f"endpoint {endpoint} was not in service within {seconds:.0f} s")
+        self.endpoint, self.seconds = endpoint, seconds
+
+
+class DamagedArtifactError(ConfigurationError):
+    """``model.tar.gz`` is not a factorization machine that can be trusted."""
+
+    def __init__(self, where: str, reason: str) -> None:
+        super().__init__(f"{where}: {reason}")
+        self.where, self.reason = where, reason
+
+
+class DamagedRecordError(ConfigurationError):
+    """RecordIO-protobuf bytes break the format."""
+
+    def __init__(self, offset: int, reason: str) -> None:
+        super().__init__(f"byte {offset}: {reason}")
+        self.offset, self.reason = offset, reason
+
+
+class ShapeMismatchError(ConfigurationError):
+    """Arrays that belong together disagree on a size."""
+
+    def __init__(self, what: str, expected: object, found: object) -> None:
+        super().__init__(f"{what}: expected {expected}, found {found}")
+        self.what, self.expected, self.found = what, expected, found
+
+
+class LeaseLostError(ConfigurationError):
+    """Another execution owns the catalog now; this one must not touch anything shared."""
+
+    def __init__(self, catalog: str, owner: str) -> None:
+        super().__init__(f"catalog {catalog} is no longer leased to {owner}")
+        self.catalog, self.owner = catalog, owner
+
+
+class ServiceUnavailableError(ServiceError):
+    """AWS throttled, timed out or answered 5xx."""
+
+    def __init__(self, operation: str, code: str) -> None:
+        super().__init__(f"{operation}: {code}")
+        self.operation, self.code = operation, code

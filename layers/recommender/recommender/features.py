@@ -1,0 +1,98 @@
+"""Feature rows: the sparse matrix that goes into RecordIO and into a factorization machine."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from .errors import ShapeMismatchError
+
+Floats = npt.NDArray[np.floating]
+Integers = npt.NDArray[np.int64]
+Float32s = npt.NDArray[np.float32]
+Float64s = npt.NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class FeatureRows:
+    """Rows of features in compressed sparse row form.
+
+    Attributes:
+        offsets: ``(n + 1,)`` int64; row ``i`` owns entries ``offsets[i]`` up to ``offsets[i + 1]``.
+        columns: ``(nnz,)`` int64 column of each entry, in ``[0, dimension)``.
+        values: ``(nnz,)`` float32 value of each entry.
+        dimension: number of columns.
+    """
+
+    offsets: Integers
+    columns: Integers
+    values: Float32s
+    dimension: int
+
+    def __len__(self) -> int:
+        return int(self.offsets.size) - 1
+
+    @classmethod
+    def pairs(cls, users: Integers, items: Integers, dimension: int) -> "FeatureRows":
+        """One row per pair, holding a one in the user's column and a one in the item's.
+
+        Args:
+            users: ``(n,)`` column of each user.
+            items: ``(n,)`` column of each item (not the item's number).
+            dimension: number of columns.
+
+        Returns:
+            ``n`` rows of two entries each, in the order given: the user's first.
+
+        Raises:
+            ShapeMismatchError: ``users`` and ``items`` differ in length, or a column is outside.
+        """
+        if users.ndim != 1 or users.shape != items.shape:
+            raise ShapeMismatchError("items beside users", users.shape, items.shape)
+        columns = np.empty(2 * users.size, np.int64)
+        columns[0::2] = users
+        columns[1::2] = items
+        rows = cls(
+            offsets=np.arange(0, 2 * users.size + 1, 2, dtype=np.int64),
+            columns=columns,
+            values=np.ones(columns.size, np.float32),
+            dimension=dimension,
+        )
+        rows.check()
+        return rows
+
+    def check(self) -> None:
+        """Make sure that the four parts describe one matrix.
+
+        Raises:
+            ShapeMismatchError: they do not; the message names the part.
+        """
+        if self.offsets.ndim != 1 or self.offsets.size == 0 or self.offsets[0] != 0:
+            raise ShapeMismatchError(
+                "row offsets", "one axis that begins with 0", f"shape {self.offsets.shape}"
+            )
+        if self.offsets.size > 1 and bool(np.any(self.offsets[1:] < self.offsets[:-1])):
+            raise ShapeMismatchError("row offsets", "ascending", "a descent")
+        entries = int(self.offsets[-1])
+        if self.columns.shape != (entries,):
+            raise ShapeMismatchError("feature columns", (entries,), self.columns.shape)
+        if self.values.shape != (entries,):
+            raise ShapeMismatchError("feature values", (entries,), self.values.shape)
+        check_columns(self.columns, self.dimension)
+
+
+def check_columns(columns: Integers, dimension: int) -> None:
+    """Make sure that every column exists.
+
+    Args:
+        columns: any number of columns.
+        dimension: number of columns that there are.
+
+    Raises:
+        ShapeMismatchError: a column is negative, or ``dimension`` or more.
+    """
+    if columns.size:
+        lowest, highest = int(columns.min()), int(columns.max())
+        if lowest < 0 or highest >= dimension:
+            outside = lowest if lowest < 0 else highest
+            raise ShapeMismatchError("feature column", f"0 to {dimension - 1}", outside)

@@ -1,0 +1,120 @@
+"""Pure builders of SageMaker requests. Names derive from the run, so a retry finds what it made."""
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, cast
+
+if TYPE_CHECKING:
+    from mypy_boto3_sagemaker.literals import (
+        ProductionVariantInstanceTypeType,
+        TrainingInstanceTypeType,
+    )
+    from mypy_boto3_sagemaker.type_defs import (
+        ChannelTypeDef,
+        CreateEndpointConfigInputTypeDef,
+        CreateModelInputTypeDef,
+        CreateTrainingJobRequestTypeDef,
+    )
+
+RECORDIO = "application/x-recordio-protobuf"
+
+
+def resource_name(prefix: str, run_id: str) -> str:
+    """Name of a run's training job, model and endpoint config: at most 63 characters."""
+    return f"{prefix}-{run_id}"[:63].rstrip("-")
+
+
+def endpoint_name(prefix: str, catalog: str) -> str:
+    """Name of a catalog's endpoint."""
+    return f"{prefix}-{catalog}"[:63].rstrip("-")
+
+
+def variant_name(run_id: str) -> str:
+    """Name of the production variant: it tells which run's model answered."""
+    return run_id
+
+
+def run_of_variant(variant: str) -> str:
+    """The run whose model a production variant serves."""
+    return variant
+
+
+def _channel(name: str, uri: str) -> "ChannelTypeDef":
+    return {
+        "ChannelName": name,
+        "ContentType": RECORDIO,
+        "InputMode": "File",
+        "DataSource": {
+            "S3DataSource": {
+                "S3DataType": "S3Prefix",
+                "S3Uri": uri,
+                "S3DataDistributionType": "FullyReplicated",
+            }
+        },
+    }
+
+
+def training_job(
+    *,
+    name: str,
+    image: str,
+    role_arn: str,
+    hyperparameters: Mapping[str, str],
+    train_uri: str,
+    test_uri: str,
+    output_uri: str,
+    instance_type: str,
+    max_seconds: int,
+    tags: Mapping[str, str],
+) -> "CreateTrainingJobRequestTypeDef":
+    """Ask for one training job on one machine.
+
+    Args:
+        train_uri: prefix of the train channel, ending in ``/``.
+        test_uri: prefix of the test channel, ending in ``/``.
+        output_uri: prefix under which ``<name>/output/model.tar.gz`` will lie.
+        max_seconds: SageMaker stops the job after that.
+    """
+    return {
+        "TrainingJobName": name,
+        "AlgorithmSpecification": {"TrainingImage": image, "TrainingInputMode": "File"},
+        "RoleArn": role_arn,
+        "HyperParameters": dict(hyperparameters),
+        "InputDataConfig": [_channel("train", train_uri), _channel("test", test_uri)],
+        "OutputDataConfig": {"S3OutputPath": output_uri.rstrip("/")},
+        "ResourceConfig": {
+            "InstanceType": cast("TrainingInstanceTypeType", instance_type),
+            "InstanceCount": 1,
+            "VolumeSizeInGB": 30,
+        },
+        "StoppingCondition": {"MaxRuntimeInSeconds": max_seconds},
+        "EnableNetworkIsolation": True,
+        "Tags": [{"Key": key, "Value": value} for key, value in sorted(tags.items())],
+    }
+
+
+def model(*, name: str, image: str, role_arn: str, model_uri: str) -> "CreateModelInputTypeDef":
+    """Ask for a model: an image and an archive."""
+    return {
+        "ModelName": name,
+        "PrimaryContainer": {"Image": image, "ModelDataUrl": model_uri},
+        "ExecutionRoleArn": role_arn,
+        "EnableNetworkIsolation": True,
+    }
+
+
+def endpoint_config(
+    *, name: str, model_name: str, variant: str, instance_type: str, instance_count: int
+) -> "CreateEndpointConfigInputTypeDef":
+    """Ask for an endpoint config with one variant that bears the run's name."""
+    return {
+        "EndpointConfigName": name,
+        "ProductionVariants": [
+            {
+                "VariantName": variant,
+                "ModelName": model_name,
+                "InstanceType": cast("ProductionVariantInstanceTypeType", instance_type),
+                "InitialInstanceCount": instance_count,
+                "InitialVariantWeight": 1.0,
+            }
+        ],
+    }

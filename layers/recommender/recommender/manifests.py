@@ -1,0 +1,109 @@
+"""What is kept and told of a run's end."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+FINAL = frozenset({"promoted", "rejected", "refused"})
+"""Outcomes that the same files would only repeat. A failed run is worth another attempt."""
+
+
+@dataclass(frozen=True)
+class RunError:
+    """The first error of a run, as Step Functions passed it on."""
+
+    type: str
+    message: str
+
+    @classmethod
+    def from_state(cls, error: Mapping[str, str] | None) -> "RunError | None":
+        """Read ``{"Error", "Cause"}``; a function's cause is JSON that holds its message."""
+        if error is None:
+            return None
+        cause = error.get("Cause", "")
+        try:
+            message = json.loads(cause).get("errorMessage", cause)
+        except (ValueError, AttributeError):
+            message = cause
+        return cls(error.get("Error", "Unknown"), str(message))
+
+
+def manifest(
+    *,
+    catalog: str,
+    run_id: str,
+    execution: str,
+    outcome: str,
+    started_at: str,
+    finished_at: str,
+    plan: Mapping[str, object] | None,
+    state: Mapping[str, object],
+    evaluation: Mapping[str, object] | None,
+    error: RunError | None,
+) -> dict[str, object]:
+    """Put together the record of a run, whatever became of it.
+
+    Args:
+        state: the state machine's own, as far as it came.
+    """
+    record: dict[str, object] = {
+        "catalog": catalog,
+        "runId": run_id,
+        "execution": execution,
+        "outcome": outcome,
+        "startedAt": started_at,
+        "finishedAt": finished_at,
+    }
+    record.update(plan or {})
+    for step in ("training", "trained", "endpoint"):
+        if step in state:
+            record[step] = state[step]
+    if evaluation is not None:
+        record["evaluation"] = evaluation
+    if error is not None:
+        record["error"] = {"type": error.type, "message": error.message}
+    return record
+
+
+def summary(record: Mapping[str, object]) -> str:
+    """One line for people."""
+    catalog, outcome = record["catalog"], record["outcome"]
+    evaluation = record.get("evaluation")
+    error = record.get("error")
+    if outcome == "promoted" and isinstance(evaluation, Mapping):
+        return f"{catalog}: new model serving ({_figures(evaluation['challenger'])})"
+    if outcome == "rejected" and isinstance(evaluation, Mapping):
+        return f"{catalog}: challenger rejected, nothing changed: {'; '.join(evaluation['reasons'])}"
+    if outcome == "unchanged":
+        return f"{catalog}: nothing new to train on"
+    what = "upload refused" if outcome == "refused" else "run failed"
+    why = f"{error['type']}: {error['message']}" if isinstance(error, Mapping) else "no reason known"
+    return f"{catalog}: {what}, the model that served keeps serving. {why}"
+
+
+def _figures(metrics: Mapping[str, float]) -> str:
+    return ", ".join(f"{name.replace('_', ' ')} {value:.4f}" for name, value in metrics.items())
+
+
+def pointer(record: Mapping[str, object]) -> dict[str, object]:
+    """What ``current/<catalog>.json`` says once this run serves."""
+    endpoint = record["endpoint"]
+    assert isinstance(endpoint, Mapping)  # noqa: S101  # a promoted run came past its endpoint
+    return {
+        "catalog": record["catalog"],
+        "runId": record["runId"],
+        "endpointName": endpoint["endpointName"],
+        "endpointConfigName": endpoint["endpointConfigName"],
+        "promotedAt": record["finishedAt"],
+    }
+
+
+_TOLD = (
+    "catalog", "runId", "execution", "outcome", "startedAt", "finishedAt",
+    "counts", "evaluation", "endpoint", "error",
+)
+
+
+def notice(record: Mapping[str, object]) -> dict[str, object]:
+    """The facts of a run that go into its notice: small, whatever the number of files."""
+    return {name: record[name] for name in _TOLD if name in record}

@@ -1,0 +1,133 @@
+"""What each function is told by its environment: one frozen dataclass a function.
+
+A field's name in capitals is its environment variable; a contract test holds the template to it.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+from typing import Self
+
+from recommender.errors import MissingSettingsError
+
+
+@dataclass(frozen=True)
+class Settings:
+    """Reads every field from the environment and names all that is wrong at once."""
+
+    @classmethod
+    def from_environ(cls, environ: Mapping[str, str]) -> Self:
+        """Read the settings.
+
+        Raises:
+            MissingSettingsError: some variable is absent, empty or not a number.
+        """
+        values: dict[str, str | int] = {}
+        problems: list[str] = []
+        for field in fields(cls):
+            variable = field.name.upper()
+            text = environ.get(variable, "")
+            if not text:
+                problems.append(f"{variable} is not set")
+            elif field.type is int:
+                try:
+                    values[field.name] = int(text)
+                except ValueError:
+                    problems.append(f"{variable}={text!r} is not a whole number")
+            else:
+                values[field.name] = text
+        if problems:
+            raise MissingSettingsError(problems)
+        return cls(**values)
+
+
+@dataclass(frozen=True)
+class AdmitUploadSettings(Settings):
+    """Where leases lie, what to start, whom to tell."""
+
+    state_table: str
+    state_machine_arn: str
+    notice_topic_arn: str
+    settle_seconds: int
+    poll_seconds: int
+
+
+@dataclass(frozen=True)
+class EncodeRatingsSettings(Settings):
+    """Where ratings come from and tensors go, and the plan of training."""
+
+    state_table: str
+    ratings_bucket: str
+    artifacts_bucket: str
+    hyperparameters: str
+    training_image: str
+
+
+@dataclass(frozen=True)
+class StartTrainingSettings(Settings):
+    """How a training job is asked for."""
+
+    state_table: str
+    artifacts_bucket: str
+    resource_prefix: str
+    sagemaker_role_arn: str
+    training_instance_type: str
+    training_max_seconds: int
+
+
+@dataclass(frozen=True)
+class CheckTrainingSettings(Settings):
+    """How long a job may take."""
+
+    training_max_seconds: int
+
+
+@dataclass(frozen=True)
+class EvaluateModelSettings(Settings):
+    """Where runs lie."""
+
+    artifacts_bucket: str
+
+
+@dataclass(frozen=True)
+class UpdateEndpointSettings(Settings):
+    """How an endpoint is asked for."""
+
+    state_table: str
+    artifacts_bucket: str
+    resource_prefix: str
+    sagemaker_role_arn: str
+    endpoint_instance_type: str
+    endpoint_instance_count: int
+
+
+@dataclass(frozen=True)
+class CheckEndpointSettings(Settings):
+    """How long an endpoint may take."""
+
+    endpoint_max_seconds: int
+
+
+@dataclass(frozen=True)
+class ScoreUsersSettings(Settings):
+    """Where runs lie."""
+
+    artifacts_bucket: str
+
+
+@dataclass(frozen=True)
+class FinishRunSettings(Settings):
+    """Where the outcome is written and who is told."""
+
+    state_table: str
+    artifacts_bucket: str
+    notice_topic_arn: str
+    settle_seconds: int
+    poll_seconds: int
+
+
+@dataclass(frozen=True)
+class PredictSettings(Settings):
+    """Where the serving run lies and what its endpoint is called."""
+
+    artifacts_bucket: str
+    resource_prefix: str

@@ -1,0 +1,138 @@
+"""``python -m local demo | up | down``: the laptop's AWS, as the Makefile calls it."""
+
+import argparse
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+from types import FrameType
+
+from local import demo
+from local.processes import StartError
+from local.stack import ROOT, STATE, DeployError, Stack, build
+
+
+def main() -> int:
+    """Run one command; its status is the process's."""
+    parser = argparse.ArgumentParser(prog="local", description=__doc__)
+    commands = parser.add_subparsers(dest="command", required=True)
+    demonstration = commands.add_parser("demo", help="run MovieLens-100K through a local stack")
+    demonstration.add_argument(
+        "--exit", action="store_true", help="stop everything at the end, on a terminal too"
+    )
+    commands.add_parser("up", help="start a stack in the background")
+    commands.add_parser("down", help="stop the stack that up started")
+    commands.add_parser("serve", help="run a stack until this process is told to stop")
+    arguments = parser.parse_args()
+    # Ctrl-C and a plain kill both end in the same clean-up.
+    signal.signal(signal.SIGTERM, _interrupt)
+    try:
+        if arguments.command == "demo":
+            return _demo(stay=sys.stdout.isatty() and sys.stdin.isatty() and not arguments.exit)
+        return {"up": _up, "down": _down, "serve": _serve}[arguments.command]()
+    except KeyboardInterrupt:
+        print("\nStopped.")
+        return 130
+    except (DeployError, StartError, RuntimeError) as error:
+        print(f"\n{error}", file=sys.stderr)
+        return 1
+
+
+def _interrupt(number: int, frame: FrameType | None) -> None:  # noqa: ARG001  # a handler's form
+    raise KeyboardInterrupt
+
+
+def _demo(*, stay: bool) -> int:
+    _refuse_if_up()
+    screen = demo.Screen()
+    stack, facts = demo.run(screen)
+    try:
+        demo.tell(stack, facts, screen)
+        if stay:
+            print("\nUp until Ctrl-C.", flush=True)
+            signal.pause()
+    except KeyboardInterrupt:
+        print("\nStopping ...")
+    finally:
+        stack.stop()
+    print("Stopped: no process or port is left.")
+    return 0
+
+
+def _serve() -> int:
+    build()
+    with Stack(folder=STATE):
+        signal.pause()
+    return 0
+
+
+def _up() -> int:
+    _refuse_if_up()
+    STATE.parent.mkdir(parents=True, exist_ok=True)
+    log = STATE.parent / "local.log"
+    print("Building, starting and deploying ...", flush=True)
+    with log.open("wb") as output:
+        process = subprocess.Popen(
+            [sys.executable, "-m", "local", "serve"],
+            cwd=ROOT,
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+        )
+    while (facts := _running()) is None or facts["pid"] != process.pid:
+        if process.poll() is not None:
+            print(log.read_text(), file=sys.stderr)
+            return 1
+        time.sleep(0.2)
+    for name, value in facts["environment"].items():
+        print(f"export {name}={value}")
+    for name, value in facts["outputs"].items():
+        print(f"# {name}: {value}")
+    print(f"# API: {facts['api_base_url']}\n# Stop it with: make down")
+    return 0
+
+
+def _down() -> int:
+    facts = _running()
+    if facts is None:
+        print("Nothing is up.")
+        return 0
+    os.kill(facts["pid"], signal.SIGTERM)
+    deadline = time.monotonic() + 20
+    while _alive(facts["pid"]):
+        if time.monotonic() > deadline:
+            print(f"Process {facts['pid']} does not end.", file=sys.stderr)
+            return 1
+        time.sleep(0.1)
+    print("Down.")
+    return 0
+
+
+def _refuse_if_up() -> None:
+    if _running() is not None:
+        raise RuntimeError("A local stack is up already; stop it with: make down")
+
+
+def _running() -> dict[str, dict[str, str] | str | int] | None:
+    path: Path = STATE / "stack.json"
+    try:
+        facts = json.loads(path.read_text())
+    except (FileNotFoundError, json.JSONDecodeError):
+        return None
+    return facts if _alive(facts["pid"]) else None
+
+
+def _alive(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    return True
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,216 @@
+"""The demo: MovieLens-100K dropped into a bucket, followed to served recommendations."""
+
+import json
+import sys
+import time
+import urllib.error
+import urllib.parse
+import urllib.request
+from dataclasses import dataclass, field
+from importlib.metadata import version
+from typing import Any
+
+from local import movielens
+from local.following import Progress, executions, follow
+from local.stack import ROOT, STATE, Stack, build
+
+CATALOG = "movielens"
+ARTICLE = {"accuracy": 0.7159, "cross_entropy": 0.5811, "f1": 0.7456}
+"""What the article's notebook reached on the same split: 64 factors, 50 epochs."""
+_USER = "196"
+_CORRECTED = 5
+
+
+@dataclass
+class Screen:
+    """Progress as one changing line on a terminal, as a line a state elsewhere."""
+
+    live: bool = field(default_factory=sys.stdout.isatty)
+    _last: str = ""
+
+    def say(self, text: str) -> None:
+        """Print a line of its own."""
+        if self.live and self._last:
+            sys.stdout.write("\r\033[K")
+        self._last = ""
+        print(text, flush=True)
+
+    def progress(self, progress: Progress, seconds: float) -> None:
+        """Show where a run is."""
+        training = f", {progress.training}" if progress.training else ""
+        text = f"  {progress.current}{training}"
+        if self.live:
+            sys.stdout.write(f"\r\033[K{text}  ({seconds:.0f} s)")
+            sys.stdout.flush()
+            self._last = text
+        elif text != self._last:
+            print(f"{seconds:7.1f} s{text}", flush=True)
+            self._last = text
+
+
+def run(screen: Screen) -> tuple[Stack, dict[str, Any]]:
+    """Build, start, deploy, upload twice, and collect what ``build/demo.json`` tells.
+
+    Returns:
+        The running stack, which the caller stops, and the facts.
+    """
+    began = time.monotonic()
+    screen.say("Obtaining MovieLens-100K ...")
+    data = movielens.obtain(ROOT / "build" / "data" / "ml-100k")
+    screen.say("Building with sam build ...")
+    build()
+    screen.say("Starting the local AWS, deploying with sam deploy ...")
+    stack = Stack(folder=STATE).__enter__()
+    try:
+        facts = _drop_and_follow(stack, data, screen)
+    except BaseException:
+        stack.stop()
+        raise
+    facts["demo_s"] = round(time.monotonic() - began, 1)
+    path = ROOT / "build" / "demo.json"
+    path.write_text(json.dumps(facts, indent=2) + "\n")
+    return stack, facts
+
+
+def _drop_and_follow(stack: Stack, data: movielens.MovieLens, screen: Screen) -> dict[str, Any]:
+    s3, bucket = stack.client("s3"), stack.outputs["RatingsBucketName"]
+
+    screen.say("Dropping u.item, ua.test and ua.base into the ratings bucket.")
+    s3.upload_file(str(data.items), bucket, f"catalogs/{CATALOG}/items.u.item")
+    s3.upload_file(str(data.test), bucket, f"ratings/{CATALOG}/test/ua.test")
+    s3.upload_file(str(data.train), bucket, f"ratings/{CATALOG}/ua.base")
+    first = follow(stack, set(), screen.progress)
+    screen.say(f"First run done: {first.execution}")
+
+    before = {one["executionArn"] for one in executions(stack)}
+    first_version = _manifest(stack)["runId"]
+    screen.say(f"Dropping a second file: {_CORRECTED} corrected ratings.")
+    dropped = time.monotonic()
+    s3.put_object(
+        Bucket=bucket,
+        Key=f"ratings/{CATALOG}/corrections.tsv",
+        Body=_corrections(data.train.read_text()).encode(),
+    )
+    second = follow(stack, before, screen.progress)
+    while call(stack, "POST", "predictions", {"pairs": [{"user": _USER, "item": "242"}]})[1][
+        "model_version"
+    ] == first_version:
+        time.sleep(0.1)
+    served = time.monotonic() - dropped
+    screen.say(f"Second run done: {second.execution}")
+
+    manifest = _manifest(stack)
+    job = stack.client("sagemaker").describe_training_job(
+        TrainingJobName=manifest["training"]["trainingJobName"]
+    )
+    trained = (job["TrainingEndTime"] - job["TrainingStartTime"]).total_seconds()
+    return {
+        "versions": {
+            name: version(name)
+            for name in ("matinee", "boto3", "numpy", "numba", "aws-lambda-powertools")
+        }
+        | {"python": sys.version.split()[0]},
+        "states": second.states,
+        "metrics": manifest["evaluation"]["challenger"],
+        "counts": manifest["counts"],
+        "train_bytes": manifest["counts"]["train_bytes"],
+        "drop_to_served_s": round(served, 2),
+        "outside_training_s": round(served - trained, 2),
+        "api_base_url": stack.api_base_url,
+        "manifest": manifest,
+    }
+
+
+def _corrections(train: str) -> str:
+    """Turn the first few ratings over, as users do who change their minds."""
+    rows = [line.split("\t") for line in train.splitlines()[:_CORRECTED]]
+    return "".join(
+        f"{user}\t{item}\t{6 - int(rating)}\t{int(timestamp) + 1_000_000}\n"
+        for user, item, rating, timestamp in rows
+    )
+
+
+def _manifest(stack: Stack) -> dict[str, Any]:
+    status, manifest = call(stack, "GET", "model")
+    if status != 200:
+        raise RuntimeError(f"GET model answered {status}: {manifest}")
+    return manifest
+
+
+def call(
+    stack: Stack, method: str, path: str, body: object = None, catalog: str = CATALOG
+) -> tuple[int, dict[str, Any]]:
+    """Call the API of the local stack.
+
+    Returns:
+        Status and JSON body, also of an error.
+    """
+    url = f"{stack.api_base_url}/catalogs/{urllib.parse.quote(catalog)}/{path}"
+    data = None if body is None else json.dumps(body).encode()
+    request = urllib.request.Request(  # noqa: S310  # our own loopback address
+        url, data=data, method=method, headers={"Content-Type": "application/json"}
+    )
+    try:
+        with urllib.request.urlopen(request, timeout=30) as answer:  # noqa: S310  # as above
+            return answer.status, json.loads(answer.read())
+    except urllib.error.HTTPError as error:
+        return error.code, json.loads(error.read())
+
+
+def tell(stack: Stack, facts: dict[str, Any], screen: Screen) -> None:
+    """Print what came of it: figures, recommendations, commands to try, where things lie."""
+    metrics = facts["metrics"]
+    screen.say("\nOn ua.test             Matinee   article")
+    for name in ("accuracy", "cross_entropy", "f1", "auc"):
+        article = f"{ARTICLE[name]:.4f}" if name in ARTICLE else "      "
+        screen.say(f"  {name.replace('_', ' '):<18}  {metrics[name]:.4f}    {article}")
+    screen.say(
+        f"\nSecond drop to served predictions: {facts['drop_to_served_s']} s, "
+        f"{facts['outside_training_s']} s of it outside training."
+    )
+    screen.say(f"\nUser {_USER} liked:")
+    for title in _liked(stack):
+        screen.say(f"  {title}")
+    _, found = call(stack, "GET", f"users/{_USER}/recommendations?limit=5")
+    screen.say("and is recommended:")
+    for item in found["items"]:
+        screen.say(f"  {item['title']}  ({item['score']:.3f})")
+    _commands(stack, facts, screen)
+
+
+def _liked(stack: Stack) -> list[str]:
+    data = ROOT / "build" / "data" / "ml-100k"
+    titles = dict(
+        line.split("|")[:2] for line in (data / "u.item").read_text("latin-1").splitlines()
+    )
+    rows = [line.split("\t") for line in (data / "ua.base").read_text().splitlines()]
+    best = sorted((row for row in rows if row[0] == _USER), key=lambda row: -int(row[2]))
+    return [f"{titles[row[1]]}  ({row[2]} stars)" for row in best[:5]]
+
+
+def _commands(stack: Stack, facts: dict[str, Any], screen: Screen) -> None:
+    base, outputs = facts["api_base_url"], stack.outputs
+    artifacts, ratings = outputs["ArtifactsBucketName"], outputs["RatingsBucketName"]
+    manifest = facts["manifest"]
+    aws = f"aws --endpoint-url {stack.endpoint_url}"
+    pairs = json.dumps({"pairs": [{"user": _USER, "item": "242"}]})
+    environment = "\n".join(
+        f"  export {name}={value}" for name, value in stack.environment().items()
+    )
+    screen.say(
+        f"""
+Try it (while it is up):
+  curl -s {base}/catalogs/{CATALOG}/users/{_USER}/recommendations
+  curl -s {base}/catalogs/{CATALOG}/predictions -d '{pairs}'
+  curl -s {base}/catalogs/{CATALOG}/model
+
+For the aws command:
+{environment}
+  {aws} s3 cp my-ratings.csv s3://{ratings}/ratings/my-shop/
+  {aws} stepfunctions list-executions --state-machine-arn {outputs["StateMachineArn"]}
+  {aws} s3 ls --recursive s3://{artifacts}/runs/{CATALOG}/{manifest["runId"]}/
+
+Outputs lie in s3://{artifacts}/runs/{CATALOG}/{manifest["runId"]}/
+  manifest.json  report.html  metrics.json  recommendations/  factors/  model/  train/  test/
+Figures: build/demo.json   Logs: build/local/*.log"""
+    )

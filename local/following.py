@@ -1,0 +1,136 @@
+"""Follow a catalog's runs from outside, with the same calls that any AWS user has."""
+
+import json
+import re
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from local.stack import Stack
+
+_EPOCH = re.compile(r"completed ([0-9.]+) % of epochs")
+
+
+class RunError(RuntimeError):
+    """A run ended otherwise than it was meant to; the message holds its reason."""
+
+
+@dataclass
+class Progress:
+    """Where a run is.
+
+    ``states`` are the names of the states it entered, with the seconds it spent in each so far.
+    """
+
+    execution: str
+    status: str
+    states: dict[str, float] = field(default_factory=dict)
+    current: str = ""
+    training: str = ""
+
+
+def executions(stack: Stack) -> list[dict[str, Any]]:
+    """List all executions, the oldest first."""
+    client = stack.client("stepfunctions")
+    found = client.list_executions(stateMachineArn=stack.outputs["StateMachineArn"])
+    return sorted(found["executions"], key=lambda one: one["startDate"])
+
+
+def wait_for_quiet(stack: Stack, seconds: float = 120) -> list[dict[str, Any]]:
+    """Wait until no execution runs and no catalog is waiting for one.
+
+    Raises:
+        RunError: that took too long.
+    """
+    deadline = time.monotonic() + seconds
+    while time.monotonic() < deadline:
+        found = executions(stack)
+        if found and all(one["status"] != "RUNNING" for one in found):
+            return found
+        time.sleep(0.2)
+    raise RunError(f"a run is still going after {seconds:.0f} s")
+
+
+def follow(
+    stack: Stack,
+    known: set[str],
+    show: Callable[[Progress, float], None],
+    seconds: float = 600,
+) -> Progress:
+    """Wait for a new execution and follow it to its end.
+
+    Args:
+        known: ARNs of executions that are not new.
+        show: called again and again with the progress and the seconds since this call.
+    Raises:
+        RunError: none began, or it did not end well, or not in time.
+    """
+    client = stack.client("stepfunctions")
+    began = time.monotonic()
+    while True:
+        passed = time.monotonic() - began
+        new = [one for one in executions(stack) if one["executionArn"] not in known]
+        if new:
+            progress = _look(stack, client, new[0]["executionArn"])
+            show(progress, passed)
+            if progress.status == "SUCCEEDED":
+                return progress
+            if progress.status != "RUNNING":
+                raise RunError(f"run {progress.execution} {progress.status}: {_cause(client, new)}")
+        if passed > (seconds if new else 30):
+            raise RunError("the run did not end in time" if new else "no run began")
+        time.sleep(0.25)
+
+
+def _look(stack: Stack, client: Any, arn: str) -> Progress:  # noqa: ANN401  # a boto3 client
+    status = client.describe_execution(executionArn=arn)["status"]
+    progress = Progress(execution=arn.rsplit(":", 1)[-1], status=status)
+    entered: datetime | None = None
+    for event in _history(client, arn):
+        if "stateEnteredEventDetails" in event:
+            progress.current = event["stateEnteredEventDetails"]["name"]
+            entered = event["timestamp"]
+            progress.states.setdefault(progress.current, 0.0)
+        elif "stateExitedEventDetails" in event and entered is not None:
+            name = event["stateExitedEventDetails"]["name"]
+            spent = (event["timestamp"] - entered).total_seconds()
+            progress.states[name] = round(progress.states.get(name, 0.0) + spent, 3)
+    if progress.current in ("Wait for training", "Check training"):
+        progress.training = _training(stack)
+    return progress
+
+
+def _history(client: Any, arn: str) -> list[dict[str, Any]]:  # noqa: ANN401  # a boto3 client
+    pages = client.get_paginator("get_execution_history").paginate(executionArn=arn)
+    return [event for page in pages for event in page["events"]]
+
+
+def _training(stack: Stack) -> str:
+    """Say how far the newest training job is, from its own log."""
+    jobs = stack.client("sagemaker").list_training_jobs(
+        SortBy="CreationTime", SortOrder="Descending", MaxResults=1
+    )["TrainingJobSummaries"]
+    if not jobs:
+        return ""
+    name = jobs[0]["TrainingJobName"]
+    logs = stack.client("logs")
+    group = "/aws/sagemaker/TrainingJobs"
+    try:
+        events = logs.filter_log_events(logGroupName=group, logStreamNamePrefix=f"{name}/")
+    except logs.exceptions.ResourceNotFoundException:
+        return "starting"
+    found = [_EPOCH.search(event["message"]) for event in events["events"]]
+    done = [match.group(1) for match in found if match]
+    return f"{float(done[-1]):.0f} % of epochs" if done else "starting"
+
+
+def _cause(client: Any, new: list[dict[str, Any]]) -> str:  # noqa: ANN401  # a boto3 client
+    told = client.describe_execution(executionArn=new[0]["executionArn"])
+    cause = told.get("cause", "")
+    try:
+        cause = json.loads(cause)["errorMessage"]
+    except (ValueError, KeyError, TypeError):
+        pass
+    return f"{told.get('error', 'no error')}: {cause}"

@@ -1,0 +1,86 @@
+"""Child processes and loopback ports."""
+
+import contextlib
+import os
+import signal
+import socket
+import subprocess
+import time
+import urllib.request
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+
+HOST = "127.0.0.1"
+
+
+class StartError(RuntimeError):
+    """A server did not come up; the message says where its log is."""
+
+
+def choose_port(preferred: int) -> int:
+    """Take the preferred loopback port if it is free, else any other."""
+    for port in (preferred, 0):
+        with socket.socket() as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            with contextlib.suppress(OSError):
+                probe.bind((HOST, port))
+                return int(probe.getsockname()[1])
+    raise StartError("no loopback port is free")
+
+
+class Server:
+    """A server in a process group of its own, with its output in a file."""
+
+    def __init__(
+        self, name: str, command: Sequence[str], env: Mapping[str, str], log: Path, cwd: Path
+    ) -> None:
+        self.name, self.log = name, log
+        log.parent.mkdir(parents=True, exist_ok=True)
+        with log.open("wb") as output:
+            self.process = subprocess.Popen(
+                list(command),
+                env=dict(env),
+                cwd=cwd,
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,
+            )
+
+    def wait_until(self, ready: Callable[[], bool], seconds: float) -> None:
+        """Wait for the server to answer.
+
+        Raises:
+            StartError: it ended, or did not answer in time.
+        """
+        deadline = time.monotonic() + seconds
+        while not ready():
+            if self.process.poll() is not None:
+                raise StartError(
+                    f"{self.name} ended with status {self.process.returncode}; see {self.log}"
+                )
+            if time.monotonic() > deadline:
+                raise StartError(f"{self.name} did not answer in {seconds:.0f} s; see {self.log}")
+            time.sleep(0.05)
+
+    def stop(self, grace_seconds: float = 5.0) -> None:
+        """End the server and everything in its process group."""
+        if self.process.poll() is None:
+            with contextlib.suppress(ProcessLookupError):
+                self.process.terminate()
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                self.process.wait(grace_seconds)
+        with contextlib.suppress(ProcessLookupError, PermissionError):
+            os.killpg(self.process.pid, signal.SIGKILL)
+        self.process.wait()
+
+
+def answers(url: str) -> bool:
+    """Whether a server answers there at all."""
+    try:
+        with urllib.request.urlopen(url, timeout=2):  # noqa: S310  # our own loopback address
+            return True
+    except urllib.error.HTTPError:
+        return True
+    except (urllib.error.URLError, OSError):
+        return False

@@ -1,0 +1,242 @@
+"""What happens in a training job: channels down, the container's ``train``, the model up."""
+
+import contextlib
+import json
+import logging
+import math
+import shutil
+import threading
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from local.sagemaker.answers import said_back
+from local.sagemaker.archives import pack
+from local.sagemaker.faults import MAX_REASON, JobError
+from local.sagemaker.images import Containers
+from local.sagemaker.logs import LogShipping
+from local.sagemaker.metrics import final_metrics
+from local.sagemaker.processes import Child, ClosingError, Processes
+from local.sagemaker.storage import Storage
+
+if TYPE_CHECKING:
+    from local.sagemaker.training import TrainingJob
+
+logger = logging.getLogger(__name__)
+
+HOST = "algo-1"
+LOG_GROUP = "/aws/sagemaker/TrainingJobs"
+_WHO_ACTS = ("ClientError", "AlgorithmError", "InternalServerError")
+_POLL = 0.05
+
+
+@dataclass(frozen=True)
+class TrainingRunner:
+    """Runs each job in a thread of its own, in ``<folder>/<job>``."""
+
+    folder: Path
+    storage: Storage
+    processes: Processes
+    containers: Containers
+    shipping: LogShipping
+    lock: threading.RLock
+
+    def start(self, job: "TrainingJob") -> None:
+        """Begin the job's work."""
+        work = _TrainingRun(self, job).run
+        threading.Thread(target=work, name=f"training-{job.name}", daemon=True).start()
+
+
+class _TrainingRun:
+    """One job's work."""
+
+    def __init__(self, runner: TrainingRunner, job: "TrainingJob") -> None:
+        self._runner, self._job = runner, job
+        self._folder = runner.folder / job.name
+        self._opt_ml = self._folder / "opt" / "ml"
+        self._log = self._folder / "training.log"
+
+    def run(self) -> None:
+        """Bring the job to a terminal status, whatever happens."""
+        try:
+            self._work()
+        except ClosingError:
+            self._fail("InternalServerError: the local SageMaker was stopped")
+        except JobError as error:
+            self._fail(error.reason)
+        except Exception as error:
+            logger.exception("training job %s", self._job.name)
+            self._fail(f"InternalServerError: {type(error).__name__}: {error}")
+        logger.info("training job %s: %s", self._job.name, self._job.status)
+
+    def _work(self) -> None:
+        job, algorithm = self._job, self._job.request["AlgorithmSpecification"]
+        command = self._runner.containers.command(algorithm.get("TrainingImage", ""), "train")
+        self._make_folder()
+        with self._runner.lock:
+            job.started = time.time()
+        self._enter("Downloading", "Downloading input data")
+        self._download()
+        if job.stop_asked.is_set():
+            self._end_stopped("Stopped", "Training job stopped")
+            return
+        wanted = {
+            **job.request.get("Environment", {}),
+            "TRAINING_JOB_NAME": job.name,
+            "TRAINING_JOB_ARN": job.arn,
+            "AWS_REGION": job.caller.region,
+        }
+        environment = self._runner.containers.environment(self._opt_ml, wanted)
+        self._enter("Training", "Training image download completed. Training in progress.")
+        child = self._runner.processes.start(command, environment, self._opt_ml, self._log)
+        stream = f"{job.name}/{HOST}-{math.floor(time.time())}"
+        copied = self._runner.shipping.follow(self._log, LOG_GROUP, stream)
+        try:
+            cut_short = self._watch(child)
+        finally:
+            copied.set()
+        self._finish(child, cut_short)
+
+    def _make_folder(self) -> None:
+        shutil.rmtree(self._folder, ignore_errors=True)
+        for name in ("input/config", "input/data", "model", "output/data", "code", "checkpoints"):
+            (self._opt_ml / name).mkdir(parents=True)
+        request = self._job.request
+        resources: Mapping[str, object] = request.get("ResourceConfig") or {}
+        instance_type = resources.get("InstanceType", "local")
+        group = {
+            "instance_group_name": "homogeneousCluster",
+            "instance_type": instance_type,
+            "hosts": [HOST],
+        }
+        channels = {
+            channel["ChannelName"]: {
+                "TrainingInputMode": "File",
+                "S3DistributionType": "FullyReplicated",  # there is one host: it reads everything
+                "RecordWrapperType": "None",
+                **said_back(channel, ("ContentType",)),
+            }
+            for channel in request.get("InputDataConfig", ())
+        }
+        self._write_config("hyperparameters", request.get("HyperParameters", {}))
+        self._write_config("inputdataconfig", channels)
+        self._write_config(
+            "resourceconfig",
+            {
+                "current_host": HOST,
+                "current_instance_type": instance_type,
+                "current_group_name": "homogeneousCluster",
+                "hosts": [HOST],
+                "instance_groups": [group],
+                "network_interface_name": "lo",
+            },
+        )
+        hosts = resources.get("InstanceCount", 1)
+        if hosts != 1:
+            self._log.write_text(f"[local SageMaker] one host instead of {hosts}: it reads all\n")
+
+    def _write_config(self, name: str, content: Mapping[str, object]) -> None:
+        path = self._opt_ml / "input" / "config" / f"{name}.json"
+        path.write_text(json.dumps(content), encoding="utf-8")
+
+    def _download(self) -> None:
+        for channel in self._job.request.get("InputDataConfig", ()):
+            source = channel["DataSource"].get("S3DataSource")
+            if source is not None:
+                self._runner.storage.download_prefix(
+                    source["S3Uri"],
+                    self._opt_ml / "input" / "data" / channel["ChannelName"],
+                    lambda: not self._job.stop_asked.is_set(),
+                )
+
+    def _watch(self, child: Child) -> str | None:
+        """Wait for the end; ``Stopped`` or ``MaxRuntimeExceeded`` when it was cut short."""
+        began = self._job.started or time.time()
+        deadline = time.monotonic() + self._job.max_runtime - (time.time() - began)
+        while child.wait(_POLL) is None:
+            if self._job.stop_asked.is_set():
+                child.stop()
+                return "Stopped"
+            if time.monotonic() > deadline:
+                with self._runner.lock:
+                    self._job.status = "Stopping"
+                    self._job.enter("Stopping", "Stopping the training job")
+                child.stop()
+                return "MaxRuntimeExceeded"
+        # A stop that arrives while the container ends by itself counts as a stop.
+        return "Stopped" if self._job.stop_asked.is_set() else None
+
+    def _finish(self, child: Child, cut_short: str | None) -> None:
+        job = self._job
+        definitions = {
+            definition["Name"]: definition["Regex"]
+            for definition in job.request["AlgorithmSpecification"].get("MetricDefinitions", ())
+        }
+        with self._log.open(encoding="utf-8", errors="replace") as lines:
+            metrics = final_metrics(lines, definitions)
+        with self._runner.lock:
+            job.metrics = metrics
+        if self._runner.processes.closing:
+            raise ClosingError
+        if cut_short is None and child.poll() != 0:
+            raise JobError(self._reason(child.poll() or 0))
+        if cut_short is None:
+            self._enter("Uploading", "Uploading generated training model")
+        if cut_short is None or any(self._opt_ml.joinpath("model").iterdir()):
+            self._upload("model", "model.tar.gz")
+        if any(self._opt_ml.joinpath("output", "data").iterdir()):
+            self._upload("output/data", "output.tar.gz")
+        self._clean()
+        if cut_short is not None:
+            message = "exceeded its maximum runtime" if cut_short != "Stopped" else "stopped"
+            self._end_stopped(cut_short, f"Training job {message}")
+            return
+        with self._runner.lock:
+            if job.stop_asked.is_set():  # asked while uploading: too late to lose the model
+                job.end("Stopped", "Stopped", "Training job stopped")
+            else:
+                job.end("Completed", "Completed", "Training job completed")
+
+    def _upload(self, folder: str, name: str) -> None:
+        archive = self._folder / name
+        pack(self._opt_ml / folder, archive)
+        artifact = self._job.artifact
+        prefix = artifact.key.rpartition("/")[0]
+        self._runner.storage.upload(archive, type(artifact)(artifact.bucket, f"{prefix}/{name}"))
+        archive.unlink()
+
+    def _reason(self, code: int) -> str:
+        """Why the container failed: its own words, or the last thing that it printed."""
+        written = self._opt_ml / "output" / "failure"
+        words = ""
+        with contextlib.suppress(OSError):
+            words = written.read_text(encoding="utf-8", errors="replace").strip()
+        if words.startswith(_WHO_ACTS):
+            return words
+        if not words:
+            with self._log.open(encoding="utf-8", errors="replace") as lines:
+                words = next((line.strip() for line in reversed(list(lines)) if line.strip()), "")
+        ending = f", exit code: {code}"
+        return f"AlgorithmError: {words}"[: MAX_REASON - len(ending)] + ending
+
+    def _enter(self, secondary: str, message: str) -> None:
+        with self._runner.lock:
+            if self._job.status == "InProgress":  # a job that is stopping stays Stopping
+                self._job.enter(secondary, message)
+
+    def _end_stopped(self, secondary: str, message: str) -> None:
+        with self._runner.lock:
+            self._job.end("Stopped", secondary, message)
+
+    def _fail(self, reason: str) -> None:
+        self._clean()
+        with self._runner.lock:
+            self._job.failure_reason = reason
+            self._job.end("Failed", "Failed", "Training job failed")
+
+    def _clean(self) -> None:
+        """Give the disk back, as an instance does that is gone. Log and configuration stay."""
+        for name in ("input/data", "model", "output/data", "checkpoints"):
+            shutil.rmtree(self._opt_ml / name, ignore_errors=True)

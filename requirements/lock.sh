@@ -1,0 +1,16 @@
+#!/bin/sh
+# Resolves every set of dependencies anew: versions and hashes, no host names.
+set -eu
+cd "$(dirname "$0")/.."
+compile() {
+    .venv/bin/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
+        --no-header --no-annotate --no-emit-index-url --no-emit-find-links "$@"
+}
+# The larger set decides; what is part of it agrees with it.
+compile requirements/dev.in -o requirements/dev.txt
+compile -c requirements/dev.txt requirements/local.in -o requirements/local.txt
+compile -c requirements/dev.txt container/requirements.in -o container/requirements.txt
+compile -c requirements/dev.txt layers/dependencies/requirements.in -o layers/dependencies/requirements.txt
+compile -c requirements/dev.txt requirements/build.in -o requirements/build.txt
+compile requirements/sam.in -o requirements/sam.txt
+compile requirements/emulator.in -o requirements/emulator.txt

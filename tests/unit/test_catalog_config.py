@@ -1,0 +1,199 @@
+"""Settings and names of catalogs."""
+
+import dataclasses
+import json
+from importlib import resources
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from recommender.catalog import (
+    CatalogConfig,
+    catalog_of_key,
+    check_catalog_name,
+    is_test_key,
+    parse_config,
+)
+from recommender.errors import InvalidCatalogNameError, InvalidConfigError
+
+KEY = "catalogs/films/config.json"
+
+FULL = {
+    "like_threshold": 3.5,
+    "predictor_type": "regressor",
+    "hyperparameters": {"epochs": 50, "factors_lr": 0.001, "clip_gradient": "5"},
+    "split": {"fraction": 0.2},
+    "top_n": 20,
+    "reject_limit": 0.5,
+    "gate": {"tolerance": 0.05},
+}
+
+
+def refusal(document: object) -> InvalidConfigError:
+    data = document if isinstance(document, bytes) else json.dumps(document).encode()
+    with pytest.raises(InvalidConfigError) as caught:
+        parse_config(KEY, data)
+    assert caught.value.key == KEY
+    return caught.value
+
+
+@pytest.mark.parametrize("data", [None, b"{}", b"\xef\xbb\xbf{}"])
+def test_without_settings_everything_has_its_default(data: bytes | None) -> None:
+    assert parse_config(KEY, data) == CatalogConfig(
+        4.0, "binary_classifier", {}, holdout_fraction=0.1, top_n=10, reject_limit=0.1
+    )
+
+
+def test_every_setting_is_read() -> None:
+    config = parse_config(KEY, json.dumps(FULL).encode())
+    assert dataclasses.asdict(config) == {
+        "like_threshold": 3.5,
+        "predictor_type": "regressor",
+        "hyperparameters": {"epochs": "50", "factors_lr": "0.001", "clip_gradient": "5"},
+        "holdout_fraction": 0.2,
+        "top_n": 20,
+        "reject_limit": 0.5,
+        "gate_tolerance": 0.05,
+    }
+
+
+@pytest.mark.parametrize(
+    ("document", "path", "words"),
+    [
+        ({"like_threshold": "4"}, "$.like_threshold", ['"4"', "a number"]),
+        ({"like_threshold": True}, "$.like_threshold", ["true", "a number"]),
+        ({"like_threshold": 1e39}, "$.like_threshold", ["1e+39", "at most"]),
+        ({"predictor_type": "fm"}, "$.predictor_type", ['"fm"', '"binary_classifier"']),
+        ({"split": {"fraction": 0}}, "$.split.fraction", ["0 ", "more than 0"]),
+        ({"split": {"fraction": 1}}, "$.split.fraction", ["1 ", "less than 1"]),
+        ({"split": 0.1}, "$.split", ["0.1", "an object"]),
+        ({"split": {"fractoin": 0.1}}, "$.split", ['"fractoin"', "fraction"]),
+        ({"top_n": 0}, "$.top_n", ["0 ", "at least 1"]),
+        ({"top_n": 2.5}, "$.top_n", ["2.5", "an integer"]),
+        ({"top_n": 1001}, "$.top_n", ["1001", "at most 1000"]),
+        ({"reject_limit": 1.5}, "$.reject_limit", ["1.5", "at most 1"]),
+        ({"gate": {"tolerance": -0.1}}, "$.gate.tolerance", ["-0.1", "at least 0"]),
+        ({"like_treshold": 4}, "$", ['"like_treshold"', "like_threshold"]),
+        ({"hyperparameters": {"epochs": None}}, "$.hyperparameters.epochs", ["null", "number"]),
+        ({"hyperparameters": {"epochs": ""}}, "$.hyperparameters.epochs", ['""', "1 character"]),
+        ({"hyperparameters": {"a": "x" * 257}}, "$.hyperparameters.a", ["256 characters"]),
+        ({"hyperparameters": {"feature_dim": 9}}, "$.hyperparameters", ['"feature_dim"']),
+        ({"hyperparameters": {"predictor_type": "r"}}, "$.hyperparameters", ["its own field"]),
+        ({"hyperparameters": {"epochs\n": 9}}, "$.hyperparameters", ["epochs"]),
+        ({"hyperparameters": {f"h{n}": n for n in range(81)}}, "$.hyperparameters", ["80"]),
+        ([], "$", ["[]", "an object"]),
+        (None, "$", ["null", "an object"]),
+    ],
+)
+def test_a_broken_setting_is_named_with_its_path_its_value_and_what_is_expected(
+    document: object, path: str, words: list[str]
+) -> None:
+    error = refusal(document)
+    assert error.path == path
+    for word in words:
+        assert word in error.reason
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        pytest.param(b"", id="nothing"),
+        pytest.param(b"like_threshold: 4", id="YAML"),
+        pytest.param(b'{"top_n": 5,}', id="trailing comma"),
+        pytest.param(b'{"top_n": 5, "top_n": 6}', id="a field twice"),
+        pytest.param(b'{"like_threshold": NaN}', id="NaN"),
+        pytest.param(b'{"like_threshold": 1e999}', id="infinite"),
+        pytest.param(b'{"hyperparameters": {"a": -Infinity}}', id="Infinity"),
+        pytest.param(b"\xff\xfe{}", id="UTF-16"),
+        pytest.param(b"[" * 100_000, id="nested too deeply"),
+        pytest.param(b'{"top_n": ' + b"1" * 5000 + b"}", id="thousands of digits"),
+    ],
+)
+def test_what_is_not_plain_json_is_an_invalid_config(data: bytes) -> None:
+    refusal(data)
+
+
+def test_a_syntax_error_is_located_by_line_and_column() -> None:
+    error = refusal(b'{\n  "top_n": five\n}')
+    assert error.path == "line 2, column 12"
+
+
+def test_the_schema_describes_every_field() -> None:
+    text = resources.files("recommender").joinpath("schemas/config.schema.json").read_text()
+    waiting = [json.loads(text)]
+    seen = 0
+    while waiting:
+        schema = waiting.pop()
+        assert schema["description"]
+        assert schema["type"]
+        if schema["type"] == "object":
+            assert schema["additionalProperties"] is False
+        seen += 1
+        waiting += schema.get("properties", {}).values()
+        waiting += schema.get("patternProperties", {}).values()
+    assert seen == 12
+
+
+@given(st.binary(max_size=200))
+def test_any_bytes_are_a_config_or_an_invalid_config(data: bytes) -> None:
+    try:
+        config = parse_config(KEY, data)
+    except InvalidConfigError:
+        return
+    assert 1 <= config.top_n <= 1000
+
+
+@pytest.mark.parametrize("name", ["a", "9", "movielens-100k", "a-b", "x" * 32])
+def test_a_possible_name_is_returned(name: str) -> None:
+    assert check_catalog_name(name) == name
+
+
+@pytest.mark.parametrize(
+    "name", ["", "-a", "a-", "A", "a_b", "a.b", "x" * 33, "a b", "ä", "a\n", "..", "٣"]
+)
+def test_an_impossible_name_is_refused(name: str) -> None:
+    with pytest.raises(InvalidCatalogNameError) as caught:
+        check_catalog_name(name)
+    assert caught.value.name == name
+
+
+@pytest.mark.parametrize(
+    ("key", "catalog"),
+    [
+        ("ratings/films/ua.base", "films"),
+        ("ratings/films/2024/01/part-0.csv.gz", "films"),
+        ("ratings/test/test/x.csv", "test"),
+        ("catalogs/books/config.json", "books"),
+    ],
+)
+def test_the_second_segment_of_a_key_names_its_catalog(key: str, catalog: str) -> None:
+    assert catalog_of_key(key) == catalog
+
+
+@pytest.mark.parametrize(
+    "key",
+    ["", "ratings", "ratings/films", "ratings//x", "/ratings/films/x", "runs/films/x", "Films/a/b"],
+)
+def test_a_key_of_no_catalog_is_refused(key: str) -> None:
+    with pytest.raises(InvalidCatalogNameError):
+        catalog_of_key(key)
+
+
+@pytest.mark.parametrize(
+    ("key", "is_test"),
+    [
+        ("ratings/films/test/ua.test", True),
+        ("ratings/films/2024/test/part-0.csv", True),
+        ("ratings/films/test", True),
+        ("ratings/films/ua.test", False),
+        ("ratings/films/tests/ua.test", False),
+        ("ratings/films/Test/ua.test", False),
+        ("ratings/test/ua.base", False),
+        ("catalogs/films/test/items.csv", False),
+    ],
+)
+def test_a_file_is_a_test_file_by_a_whole_segment_below_its_catalog(
+    key: str,
+    is_test: bool,  # noqa: FBT001 - a column of the table above
+) -> None:
+    assert is_test_key(key) is is_test

@@ -9,6 +9,7 @@ import sys
 import time
 from pathlib import Path
 from types import FrameType
+from typing import Any
 
 from local import demo
 from local.processes import StartError
@@ -117,7 +118,7 @@ def _refuse_if_up() -> None:
         raise RuntimeError("A local stack is up already; stop it with: make down")
 
 
-def _running() -> dict[str, dict[str, str] | str | int] | None:
+def _running() -> dict[str, Any] | None:
     path: Path = STATE / "stack.json"
     try:
         facts = json.loads(path.read_text())

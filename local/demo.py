@@ -3,16 +3,13 @@
 import json
 import sys
 import time
-import urllib.error
-import urllib.parse
-import urllib.request
 from dataclasses import dataclass, field
 from importlib.metadata import version
 from typing import Any
 
-from local import movielens
+from local import api, movielens
 from local.following import Progress, executions, follow
-from local.stack import ROOT, STATE, Stack, build
+from local.stack import REGION, ROOT, STATE, Stack, build
 
 CATALOG = "movielens"
 ARTICLE = {"accuracy": 0.7159, "cross_entropy": 0.5811, "f1": 0.7456}
@@ -137,24 +134,9 @@ def _manifest(stack: Stack) -> dict[str, Any]:
     return manifest
 
 
-def call(
-    stack: Stack, method: str, path: str, body: object = None, catalog: str = CATALOG
-) -> tuple[int, dict[str, Any]]:
-    """Call the API of the local stack.
-
-    Returns:
-        Status and JSON body, also of an error.
-    """
-    url = f"{stack.api_base_url}/catalogs/{urllib.parse.quote(catalog)}/{path}"
-    data = None if body is None else json.dumps(body).encode()
-    request = urllib.request.Request(  # noqa: S310  # our own loopback address
-        url, data=data, method=method, headers={"Content-Type": "application/json"}
-    )
-    try:
-        with urllib.request.urlopen(request, timeout=30) as answer:  # noqa: S310  # as above
-            return answer.status, json.loads(answer.read())
-    except urllib.error.HTTPError as error:
-        return error.code, json.loads(error.read())
+def call(stack: Stack, method: str, path: str, body: object = None) -> tuple[int, dict[str, Any]]:
+    """Call the API of the local stack for the demo's catalog."""
+    return api.call(f"{stack.api_base_url}/catalogs/{CATALOG}/{path}", REGION, method, body)
 
 
 def tell(stack: Stack, facts: dict[str, Any], screen: Screen) -> None:
@@ -197,12 +179,13 @@ def _commands(stack: Stack, facts: dict[str, Any], screen: Screen) -> None:
     environment = "\n".join(
         f"  export {name}={value}" for name, value in stack.environment().items()
     )
+    curl = f"curl -s --aws-sigv4 aws:amz:{REGION}:execute-api --user local:local"
     screen.say(
         f"""
 Try it (while it is up):
-  curl -s {base}/catalogs/{CATALOG}/users/{_USER}/recommendations
-  curl -s {base}/catalogs/{CATALOG}/predictions -d '{pairs}'
-  curl -s {base}/catalogs/{CATALOG}/model
+  {curl} {base}/catalogs/{CATALOG}/users/{_USER}/recommendations
+  {curl} {base}/catalogs/{CATALOG}/predictions -d '{pairs}'
+  {curl} {base}/catalogs/{CATALOG}/model
 
 For the aws command:
 {environment}

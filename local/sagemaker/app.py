@@ -105,6 +105,7 @@ class LocalSageMaker:
 
     def close(self) -> None:
         """Stop every job and endpoint."""
+        self._endpoints.hang_up()
         self._processes.close()
 
     def __call__(self, call: Call) -> Answer:

@@ -214,6 +214,14 @@ class Endpoints:
             )
         return answer, variant.name
 
+    def hang_up(self) -> None:
+        """Let go of every model server: the processes are about to be stopped."""
+        with self._lock:
+            for endpoint in self._endpoints.all():
+                for deployment in (endpoint.serving, endpoint.pending):
+                    for variant in deployment.variants if deployment is not None else ():
+                        variant.server.hang_up()
+
     def _prepare(self, name: str, config_name: str, caller: Caller) -> Deployment:
         config = self._configs.find(config_name, caller)
         names = [variant["ModelName"] for variant in config.variants]

@@ -162,11 +162,18 @@ class ModelServer:
                 return ContainerAnswer(answer.status, answer.headers, answer.data)
         raise AssertionError("unreachable: the second attempt returns or raises")
 
-    def stop(self) -> None:
-        """End the process and give its disk back. Harmless when it never started."""
+    def hang_up(self) -> None:
+        """Expect the end: no restart any more, and no idle connection.
+
+        A container that is asked to end waits two seconds for connections that nobody uses.
+        """
         with self._lock:  # never between a restart's question and its start
             self._stopping.set()
-        self._pool.close()  # first, or the container waits for our idle connections
+        self._pool.close()
+
+    def stop(self) -> None:
+        """End the process and give its disk back. Harmless when it never started."""
+        self.hang_up()
         if self._child is not None:
             self._child.stop()
         if self._copied is not None:

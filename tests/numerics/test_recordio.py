@@ -266,10 +266,20 @@ def test_no_rows_are_no_bytes():
     assert (len(rows), labels) == (0, None)
 
 
-def sample(labels=True) -> bytes:
-    rng = np.random.default_rng(8)
-    rows = make_rows([2, 2, 0, 5, 2], 300, rng)
-    return write_rows(rows, np.ones(5, np.float32) if labels else None)
+def sample() -> bytes:
+    rows = make_rows([2, 2, 0, 5, 2], 300, np.random.default_rng(8))
+    return write_rows(rows, np.ones(5, np.float32))
+
+
+def damage_found(data: bytes) -> int | None:
+    """The byte that a refusal names; nothing if the rows were read and are consistent."""
+    try:
+        rows, labels = read_rows(data)
+    except DamagedRecordError as error:
+        return error.offset
+    rows.check()
+    assert labels is None or labels.size == len(rows)
+    return None
 
 
 def test_a_stream_cut_anywhere_but_between_records_is_refused():
@@ -292,23 +302,16 @@ def test_a_stream_cut_anywhere_but_between_records_is_refused():
 def test_a_changed_byte_gives_consistent_rows_or_a_damaged_record(place, byte):
     data = bytearray(sample())
     data[place] = byte
-    try:
-        rows, labels = read_rows(bytes(data))
-    except DamagedRecordError as error:
-        assert 0 <= error.offset <= len(data)
-    else:
-        rows.check()
-        assert labels is None or labels.size == len(rows)
+    offset = damage_found(bytes(data))
+    assert offset is None or 0 <= offset <= len(data)
 
 
 @given(data=st.binary(max_size=200))
 @settings(max_examples=200, deadline=None)
 def test_any_body_gives_rows_or_a_damaged_record(data):
     framed = MAGIC + struct.pack("<I", len(data)) + data + b"\0" * (-len(data) % 4)
-    try:
-        read_rows(ONE_RECORD + framed)[0].check()
-    except DamagedRecordError as error:
-        assert error.offset >= len(ONE_RECORD)
+    offset = damage_found(ONE_RECORD + framed)
+    assert offset is None or offset >= len(ONE_RECORD)
 
 
 def test_a_wrong_magic_number_is_named_by_its_byte():

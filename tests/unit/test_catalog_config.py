@@ -11,6 +11,7 @@ from recommender.catalog import (
     CatalogConfig,
     catalog_of_key,
     check_catalog_name,
+    config_from_dict,
     is_test_key,
     parse_config,
 )
@@ -26,6 +27,7 @@ FULL = {
     "top_n": 20,
     "reject_limit": 0.5,
     "gate": {"tolerance": 0.05},
+    "training": {"max_seconds": 600},
 }
 
 
@@ -54,7 +56,14 @@ def test_every_setting_is_read() -> None:
         "top_n": 20,
         "reject_limit": 0.5,
         "gate_tolerance": 0.05,
+        "max_training_seconds": 600,
     }
+
+
+@pytest.mark.parametrize("data", [None, json.dumps(FULL).encode()])
+def test_settings_survive_a_plan(data: bytes | None) -> None:
+    config = parse_config(KEY, data)
+    assert config_from_dict(json.loads(json.dumps(config.to_dict()))) == config
 
 
 @pytest.mark.parametrize(
@@ -72,6 +81,7 @@ def test_every_setting_is_read() -> None:
         ({"top_n": 2.5}, "$.top_n", ["2.5", "an integer"]),
         ({"top_n": 1001}, "$.top_n", ["1001", "at most 1000"]),
         ({"reject_limit": 1.5}, "$.reject_limit", ["1.5", "at most 1"]),
+        ({"training": {"max_seconds": 0}}, "$.training.max_seconds", ["0 ", "at least 1"]),
         ({"gate": {"tolerance": -0.1}}, "$.gate.tolerance", ["-0.1", "at least 0"]),
         ({"like_treshold": 4}, "$", ['"like_treshold"', "like_threshold"]),
         ({"hyperparameters": {"epochs": None}}, "$.hyperparameters.epochs", ["null", "number"]),
@@ -131,7 +141,7 @@ def test_the_schema_describes_every_field() -> None:
         seen += 1
         waiting += schema.get("properties", {}).values()
         waiting += schema.get("patternProperties", {}).values()
-    assert seen == 12
+    assert seen == 14
 
 
 @given(st.binary(max_size=200))

@@ -79,9 +79,11 @@ def movielens_like(n_users: int = 60, n_items: int = 90, each: int = 25) -> byte
 
 
 def test_integer_ids_are_ordered_by_value() -> None:
-    vocabulary = Vocabulary.of(["10", "9", "1", "-3", "100"], ["2", "02", "1"])
+    vocabulary = Vocabulary.of(
+        ["10", "9", "1", "-3", "100"], ["2", "02", "1", "0002", "00002", "002"]
+    )
     assert vocabulary.users == ("-3", "1", "9", "10", "100")
-    assert vocabulary.items == ("1", "02", "2")
+    assert vocabulary.items == ("1", "00002", "0002", "002", "02", "2")
 
 
 def test_ids_that_are_not_all_integers_are_ordered_by_their_characters() -> None:

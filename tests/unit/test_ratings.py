@@ -160,7 +160,7 @@ def test_ids_stay_as_they_are_written_apart_from_white_space_around_them() -> No
 
 
 def test_each_distinct_id_is_kept_once_and_only_if_a_row_uses_it() -> None:
-    table, rejects = parse_ratings(KEY, b"a,x,4\nonly-here,y,none\na,x,5\n", 0.1)
+    table, rejects = parse_ratings(KEY, b"only-here,,4\na,x,4\na,x,5\n", 0.1)
     assert len(rejects) == 1
     assert (table.users.names, table.items.names) == (("a",), ("x",))
     assert table.users.numbers.tolist() == [0, 0]
@@ -444,8 +444,9 @@ def test_the_fast_reader_finds_what_the_careful_reader_finds(
     delimiter: str, data: st.DataObject
 ) -> None:
     cell = data.draw(st.sampled_from([CELL, GOOD_CELL]))
-    width = data.draw(st.integers(3, 5))
-    rows = data.draw(st.lists(st.lists(cell, min_size=width, max_size=width), max_size=8))
+    least = data.draw(st.integers(2, 5))
+    most = data.draw(st.sampled_from([least, 5]))  # all rows alike, or not
+    rows = data.draw(st.lists(st.lists(cell, min_size=least, max_size=most), max_size=8))
     block = "".join(delimiter.join(row) + "\n" for row in rows).encode() or b"\n"
     layout = Layout(delimiter, {"user": 0, "item": 1, "rating": 2, "timestamp": 3}, header=False)
     fast, careful = (RatingsBuilder(KEY, 8, 1.0) for _ in range(2))
@@ -456,6 +457,12 @@ def test_the_fast_reader_finds_what_the_careful_reader_finds(
         assert rows_of(fast.finish()) == rows_of(careful.finish())
     else:
         assert rows_of(fast.finish()) == []
+
+
+def test_two_short_rows_are_not_taken_for_a_long_one() -> None:
+    table, rejects = parse_ratings(KEY, b"1,2,3,4\n5,6\n7,8\n", 0.1)
+    assert rows_of(table) == [Row("1", "2", 3, 4, 1)]
+    assert [reject.line for reject in rejects] == [2, 3]
 
 
 def test_a_plain_file_is_read_fast() -> None:

@@ -144,9 +144,7 @@ def parse_config(key: str, data: bytes | None) -> CatalogConfig:
 
 def config_from_dict(facts: Mapping[str, Any]) -> CatalogConfig:
     """Read back what :meth:`CatalogConfig.to_dict` wrote."""
-    return CatalogConfig(
-        **{**facts, "hyperparameters": MappingProxyType(dict(facts["hyperparameters"]))}
-    )
+    return CatalogConfig(**facts)
 
 
 class _Objection(Exception):  # noqa: N818 - a message on its way, never seen outside

@@ -4,6 +4,7 @@ import csv
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 DELIMITERS = ("::", "\t", ",", ";", "|")
 
@@ -29,8 +30,7 @@ class Layout:
     header: bool
 
 
-@dataclass(frozen=True)
-class Record:
+class Record(NamedTuple):
     """One row of a file: its first line's number, its text as written, its cells.
 
     ``cells`` is None if a quotation mark opens a cell and nothing closes it soon enough.
@@ -104,9 +104,9 @@ def _read_quoted(lines: Sequence[str], delimiter: str) -> tuple[list[str] | None
         ``(None, 1)`` if the record is still open when the lines end.
     """
     # A line of our own after the last one: a reader that needs it was still within quotes.
-    reader = csv.reader(
-        (line + "\n" for line in (*lines, "")), delimiter=delimiter, skipinitialspace=True
-    )
+    ended = [line + "\n" for line in lines]
+    ended.append("\n")
+    reader = csv.reader(ended, delimiter=delimiter, skipinitialspace=True)
     try:
         cells = next(reader)
     except csv.Error:  # a cell longer than the module allows, or a bare carriage return

@@ -89,9 +89,12 @@ def _drop_and_follow(stack: Stack, data: movielens.MovieLens, screen: Screen) ->
         Body=_corrections(data.train.read_text()).encode(),
     )
     second = follow(stack, before, screen.progress)
-    while call(stack, "POST", "predictions", {"pairs": [{"user": _USER, "item": "242"}]})[1][
-        "model_version"
-    ] == first_version:
+    while (
+        call(stack, "POST", "predictions", {"pairs": [{"user": _USER, "item": "242"}]})[1][
+            "model_version"
+        ]
+        == first_version
+    ):
         time.sleep(0.1)
     served = time.monotonic() - dropped
     screen.say(f"Second run done: {second.execution}")
@@ -151,7 +154,7 @@ def tell(stack: Stack, facts: dict[str, Any], screen: Screen) -> None:
         f"{facts['outside_training_s']} s of it outside training."
     )
     screen.say(f"\nUser {_USER} liked:")
-    for title in _liked(stack):
+    for title in _liked():
         screen.say(f"  {title}")
     _, found = call(stack, "GET", f"users/{_USER}/recommendations?limit=5")
     screen.say("and is recommended:")
@@ -160,7 +163,7 @@ def tell(stack: Stack, facts: dict[str, Any], screen: Screen) -> None:
     _commands(stack, facts, screen)
 
 
-def _liked(stack: Stack) -> list[str]:
+def _liked() -> list[str]:
     data = ROOT / "build" / "data" / "ml-100k"
     titles = dict(
         line.split("|")[:2] for line in (data / "u.item").read_text("latin-1").splitlines()

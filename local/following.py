@@ -1,5 +1,6 @@
 """Follow a catalog's runs from outside, with the same calls that any AWS user has."""
 
+import contextlib
 import json
 import re
 import time
@@ -84,9 +85,9 @@ def follow(
         time.sleep(0.25)
 
 
-def _look(stack: Stack, client: Any, arn: str) -> Progress:  # noqa: ANN401  # a boto3 client
-    status = client.describe_execution(executionArn=arn)["status"]
-    progress = Progress(execution=arn.rsplit(":", 1)[-1], status=status)
+def _look(stack: Stack, client: Any, arn: str) -> Progress:  # a boto3 client
+    told = client.describe_execution(executionArn=arn)
+    progress = Progress(execution=arn.rsplit(":", 1)[-1], status=told["status"])
     entered: datetime | None = None
     for event in _history(client, arn):
         if "stateEnteredEventDetails" in event:
@@ -98,22 +99,22 @@ def _look(stack: Stack, client: Any, arn: str) -> Progress:  # noqa: ANN401  # a
             spent = (event["timestamp"] - entered).total_seconds()
             progress.states[name] = round(progress.states.get(name, 0.0) + spent, 3)
     if progress.current in ("Wait for training", "Check training"):
-        progress.training = _training(stack)
+        progress.training = _training(stack, told["startDate"])
     return progress
 
 
-def _history(client: Any, arn: str) -> list[dict[str, Any]]:  # noqa: ANN401  # a boto3 client
+def _history(client: Any, arn: str) -> list[dict[str, Any]]:  # a boto3 client
     pages = client.get_paginator("get_execution_history").paginate(executionArn=arn)
     return [event for page in pages for event in page["events"]]
 
 
-def _training(stack: Stack) -> str:
+def _training(stack: Stack, since: datetime) -> str:
     """Say how far the newest training job is, from its own log."""
     jobs = stack.client("sagemaker").list_training_jobs(
-        SortBy="CreationTime", SortOrder="Descending", MaxResults=1
+        SortBy="CreationTime", SortOrder="Descending", MaxResults=1, CreationTimeAfter=since
     )["TrainingJobSummaries"]
     if not jobs:
-        return ""
+        return "starting"
     name = jobs[0]["TrainingJobName"]
     logs = stack.client("logs")
     group = "/aws/sagemaker/TrainingJobs"
@@ -126,11 +127,9 @@ def _training(stack: Stack) -> str:
     return f"{float(done[-1]):.0f} % of epochs" if done else "starting"
 
 
-def _cause(client: Any, new: list[dict[str, Any]]) -> str:  # noqa: ANN401  # a boto3 client
+def _cause(client: Any, new: list[dict[str, Any]]) -> str:  # a boto3 client
     told = client.describe_execution(executionArn=new[0]["executionArn"])
     cause = told.get("cause", "")
-    try:
+    with contextlib.suppress(ValueError, KeyError, TypeError):
         cause = json.loads(cause)["errorMessage"]
-    except (ValueError, KeyError, TypeError):
-        pass
     return f"{told.get('error', 'no error')}: {cause}"

@@ -105,12 +105,8 @@ def _first_of_each_user(users: list[int]) -> pa.Array:
 def _tab_separated(ratings: pa.Table) -> bytes:
     """Write rows as the ua files have them, sorted by user and item."""
     ordered = ratings.sort_by([("user_id", "ascending"), ("movie_id", "ascending")])
-    columns = [
-        ordered[name].to_pylist() for name in ("user_id", "movie_id", "rating", "timestamp")
-    ]
-    return "".join(
-        "\t".join(map(str, row)) + "\n" for row in zip(*columns, strict=True)
-    ).encode()
+    columns = [ordered[name].to_pylist() for name in ("user_id", "movie_id", "rating", "timestamp")]
+    return "".join("\t".join(map(str, row)) + "\n" for row in zip(*columns, strict=True)).encode()
 
 
 def _titles(items: pa.Table) -> bytes:

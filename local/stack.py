@@ -84,13 +84,13 @@ class Stack:
             "AWS_ENDPOINT_URL_SAGEMAKER": self.sagemaker_url,
             "AWS_ENDPOINT_URL_SAGEMAKER_RUNTIME": self.sagemaker_url,
             "AWS_ACCESS_KEY_ID": "local",
-            "AWS_SECRET_ACCESS_KEY": "local",  # noqa: S105  # the emulator takes any
+            "AWS_SECRET_ACCESS_KEY": "local",  # the emulator takes any
             "AWS_DEFAULT_REGION": REGION,
             "AWS_REGION": REGION,
             "AWS_EC2_METADATA_DISABLED": "true",
         }
 
-    def client(self, service: str) -> Any:  # noqa: ANN401  # boto3 makes clients of any kind
+    def client(self, service: str) -> Any:  # boto3 makes clients of any kind
         """Make a boto3 client of this stack."""
         url = self.sagemaker_url if service.startswith("sagemaker") else self.endpoint_url
         return boto3.client(

@@ -72,7 +72,7 @@ def add_gradients(
     slot_of: Int32s,
     touched: Int32s,
     gradients: Floats,
-    sums: Floats,
+    work: Floats,
     totals: Float64s,
 ) -> tuple[int, np.floating]:
     """Add up the gradient of the rows ``order[first:last]``, penalties included.
@@ -96,7 +96,7 @@ def add_gradients(
         slot_of: ``(d,)`` slot of each column, -1 for none; filled here.
         touched: column of each slot; filled here.
         gradients: ``(slots, k + 1)`` zeros; filled here, one row a slot.
-        sums: ``(k,)`` work space.
+        work: ``(2 * k,)`` work space.
         totals: ``(6,)`` float64 running totals of the rows' scores against their labels.
 
     Returns:
@@ -106,7 +106,8 @@ def add_gradients(
         Rendle, *Factorization Machines*, ICDM 2010, eq. 4.
     """
     real = records.dtype.type
-    rank = sums.size
+    rank = decays.size - 1
+    sums, squares = work[:rank], work[rank:]
     slots = 0
     bias_gradient = real(0.0)
     half = real(0.5)
@@ -115,9 +116,9 @@ def add_gradients(
         begin = offsets[row]
         end = offsets[row + 1]
         score = bias[0]
-        squares = real(0.0)
         for f in range(rank):
             sums[f] = real(0.0)
+            squares[f] = real(0.0)
         for entry in range(begin, end):
             column = columns[entry]
             value = values[entry]
@@ -125,10 +126,22 @@ def add_gradients(
             for f in range(rank):
                 term = value * records[column, f]
                 sums[f] += term
-                squares += term * term
-        for f in range(rank):
-            score += half * sums[f] * sums[f]
-        score -= half * squares
+                squares[f] += term * term
+        # Four running sums, always the same four: additions overlap in the processor, and their
+        # order does not depend on how wide the processor is.
+        lane0 = real(0.0)
+        lane1 = real(0.0)
+        lane2 = real(0.0)
+        lane3 = real(0.0)
+        whole = rank - rank % 4
+        for f in range(0, whole, 4):
+            lane0 += sums[f] * sums[f] - squares[f]
+            lane1 += sums[f + 1] * sums[f + 1] - squares[f + 1]
+            lane2 += sums[f + 2] * sums[f + 2] - squares[f + 2]
+            lane3 += sums[f + 3] * sums[f + 3] - squares[f + 3]
+        for f in range(whole, rank):
+            lane0 += sums[f] * sums[f] - squares[f]
+        score += half * ((lane0 + lane1) + (lane2 + lane3))
 
         slope = real(_slope_of_loss(float(score), float(labels[row]), classifier, totals))
         bias_gradient += slope + bias_decay[0] * bias[0]
@@ -262,7 +275,7 @@ def train_rows(
         totals: ``(6,)`` float64, added to.
     """
     rank = rates.size - 1
-    sums = np.empty(rank, records.dtype)
+    work = np.empty(2 * rank, records.dtype)
     bias_slope = np.empty(1, records.dtype)
     scale, clip, eps = limits[0], limits[1], limits[2]
     last_size = sizes.size - 1
@@ -284,7 +297,7 @@ def train_rows(
             slot_of,
             touched,
             gradients,
-            sums,
+            work,
             totals,
         )
         for slot in range(slots):

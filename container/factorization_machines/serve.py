@@ -139,6 +139,8 @@ class _Server(BaseApplication):  # type: ignore[misc]
             "preload_app": True,
             "errorlog": "-",
             "accesslog": None,
+            # Else every server of an account shares, and fights over, one socket in its home.
+            "control_socket_disable": True,
         }
         if settings.run_as and os.geteuid() == 0:
             account = pwd.getpwnam(settings.run_as)

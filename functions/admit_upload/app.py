@@ -6,7 +6,6 @@ from typing import Any
 
 from aws_lambda_powertools.metrics import MetricUnit
 from aws_lambda_powertools.utilities.typing import LambdaContext
-
 from recommender.aws import admission, notices
 from recommender.catalog import catalog_of_key
 from recommender.errors import InvalidCatalogNameError

@@ -5,7 +5,6 @@ from datetime import datetime
 from typing import Any
 
 from aws_lambda_powertools.utilities.typing import LambdaContext
-
 from recommender.aws import sagemaker
 from recommender.hosting import serving_state
 from recommender.observability import logger

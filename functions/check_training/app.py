@@ -4,7 +4,6 @@ import os
 from typing import Any
 
 from aws_lambda_powertools.utilities.typing import LambdaContext
-
 from recommender.aws import sagemaker
 from recommender.observability import logger
 from recommender.settings import CheckTrainingSettings

@@ -6,7 +6,6 @@ from typing import Any
 
 from aws_lambda_powertools.metrics import MetricUnit
 from aws_lambda_powertools.utilities.typing import LambdaContext
-
 from recommender.aws import inputs, leases, outcomes, snapshots, tensors
 from recommender.encoding import build_dataset
 from recommender.errors import MissingRatingsError
@@ -30,9 +29,7 @@ def lambda_handler(event: dict[str, Any], context: LambdaContext) -> dict[str, o
         raise MissingRatingsError(catalog)
     hyperparameters = json.loads(settings.hyperparameters)
     plan = {"image": settings.training_image, "hyperparameters": hyperparameters}
-    files, ended = outcomes.open_run(
-        settings.artifacts_bucket, catalog, run_id(snapshot, plan)
-    )
+    files, ended = outcomes.open_run(settings.artifacts_bucket, catalog, run_id(snapshot, plan))
     leases.note_run(settings.state_table, catalog, execution, files.run_id)
     if ended:
         return {"outcome": "unchanged", "runId": files.run_id}

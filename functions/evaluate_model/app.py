@@ -5,7 +5,6 @@ from typing import Any
 
 from aws_lambda_powertools.metrics import MetricUnit
 from aws_lambda_powertools.utilities.typing import LambdaContext
-
 from recommender.aws import evaluations
 from recommender.aws.plans import read_plan
 from recommender.observability import logger, metrics

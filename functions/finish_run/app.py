@@ -6,7 +6,6 @@ from typing import Any
 
 from aws_lambda_powertools.metrics import MetricUnit
 from aws_lambda_powertools.utilities.typing import LambdaContext
-
 from recommender.aws import admission, leases, notices, outcomes, sagemaker
 from recommender.manifests import RunError, notice, summary
 from recommender.observability import logger, metrics

@@ -10,7 +10,6 @@ from aws_lambda_powertools.event_handler import APIGatewayRestResolver, Response
 from aws_lambda_powertools.logging import correlation_paths
 from aws_lambda_powertools.metrics import MetricUnit
 from aws_lambda_powertools.utilities.typing import LambdaContext
-
 from recommender.aws import answers
 from recommender.errors import EndpointFailedError, RecommenderError, ServiceError
 from recommender.observability import logger, metrics
@@ -92,6 +91,4 @@ def _answer(value: Mapping[str, object]) -> Response[str]:
 
 def _problem(value: Mapping[str, object]) -> Response[str]:
     body = json.dumps(value, ensure_ascii=False)
-    return Response(
-        status_code=cast("int", value["status"]), content_type=MEDIA_TYPE, body=body
-    )
+    return Response(status_code=cast("int", value["status"]), content_type=MEDIA_TYPE, body=body)

@@ -1,24 +1,30 @@
-"""End every child process when the server is gone, however it ended.
+"""End every container process when the server is gone, however it ended.
 
-The server starts this program with a pipe as its standard input and puts every child into this
-program's process group. The pipe's end means that the server is no more (``kill -9`` included):
-then the whole group is killed. Unlike Linux's parent-death signal it works on macOS too, and it
-does not depend on which thread started a child.
+The server and ``launcher`` write to this program's standard input: ``+<group>`` when a process
+group begins, ``-<group>`` when it is over. The end of that pipe means that the server is no more
+(``kill -9`` included): then every group that is left is killed, and this one. Unlike Linux's
+parent-death signal it works on macOS too, and does not depend on which thread started a child.
 
 Run by path with ``python -I -S``: it imports nothing of the package and is up in milliseconds.
 """
 
+import contextlib
 import os
 import signal
 import sys
 
 
 def main() -> None:
-    """Wait for the end of standard input, then kill the own process group."""
+    """Keep the list of groups until standard input ends, then kill them."""
     for stop in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
         signal.signal(stop, signal.SIG_IGN)
-    while sys.stdin.buffer.read(1):
-        pass
+    groups: set[int] = set()
+    for line in sys.stdin.buffer:
+        change = groups.add if line.startswith(b"+") else groups.discard
+        change(int(line[1:]))
+    for group in groups:
+        with contextlib.suppress(OSError):
+            os.killpg(group, signal.SIGKILL)
     os.killpg(os.getpgrp(), signal.SIGKILL)
 
 

@@ -1,6 +1,11 @@
-"""Child processes: started together, stopped in order, never left behind."""
+"""Container processes: started apart, ended whole, never left behind.
+
+As in a container, the end of the first process is the end of all that it started: each program
+runs in a process group of its own, and what is left of the group is killed.
+"""
 
 import contextlib
+import os
 import signal
 import socket
 import subprocess
@@ -8,9 +13,8 @@ import sys
 import threading
 import time
 from collections import deque
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import IO
 
 from local.sagemaker.server import LOOPBACK
 
@@ -23,20 +27,26 @@ class ClosingError(Exception):
 
 
 class Child:
-    """One running container program."""
+    """One running container program.
 
-    def __init__(self, process: subprocess.Popen[bytes]) -> None:
-        self._process = process
+    Args:
+        process: the program, whose process group has its pid.
+        ended: called once, after the end of the whole group.
+    """
+
+    def __init__(self, process: subprocess.Popen[bytes], ended: Callable[["Child"], None]) -> None:
+        self._process, self._ended = process, ended
+        self._lock, self._over = threading.Lock(), False
         self.pid = process.pid
 
     def poll(self) -> int | None:
         """The exit code, or ``None`` while it runs. As a container's: 128 + signal number."""
-        return _exit_code(self._process.poll())
+        return self._settle(self._process.poll())
 
     def wait(self, timeout: float | None = None) -> int | None:
         """Wait at most ``timeout`` seconds for the exit code; ``None`` means still running."""
         try:
-            return _exit_code(self._process.wait(timeout))
+            return self._settle(self._process.wait(timeout))
         except subprocess.TimeoutExpired:
             return None
 
@@ -57,13 +67,25 @@ class Child:
             code = self.wait()
         return code or 0
 
+    def _settle(self, code: int | None) -> int | None:
+        if code is None:
+            return None
+        with self._lock:
+            if not self._over:
+                self._over = True
+                with contextlib.suppress(OSError):  # usually nobody is left
+                    os.killpg(self.pid, signal.SIGKILL)
+                self._ended(self)
+        return 128 - code if code < 0 else code
+
 
 class Processes:
-    """Every child of this server, in the guardian's process group."""
+    """Every container process of this server."""
 
     def __init__(self) -> None:
-        self._lock = threading.Lock()
+        self._lock = threading.RLock()
         self._guardian: subprocess.Popen[bytes] | None = None
+        self._pipe: int | None = None
         self._children: set[Child] = set()
         self._ports: deque[int] = deque(maxlen=64)
         self._closing = False
@@ -78,26 +100,30 @@ class Processes:
     ) -> Child:
         """Start a program in ``folder``; what it prints is appended to ``log``.
 
+        Args:
+            command: the program's path and its arguments.
+            environment: the whole of its environment.
+            folder: its working folder.
+            log: gets its output, and the reason when it cannot be started.
         Raises:
             ClosingError: the server is stopping.
-            OSError: the program cannot be started.
         """
         with self._lock, log.open("ab") as output:
             if self._closing:
                 raise ClosingError
+            guardian, pipe = self._guarded()
             process = subprocess.Popen(
-                command,
+                [*_helper("launcher.py"), str(pipe), *command],
                 stdin=subprocess.DEVNULL,
                 stdout=output,
                 stderr=subprocess.STDOUT,
                 cwd=folder,
                 env=dict(environment),
-                # The child is in the group before it runs a single instruction of its own, so
-                # there is no moment at which the server could die and leave it behind.
-                process_group=self._guardian_group(),
+                pass_fds=(pipe,),
+                process_group=guardian.pid,
             )
-            child = Child(process)
-            self._children = {other for other in self._children if other.poll() is None} | {child}
+            child = Child(process, self._forget)
+            self._children.add(child)
         return child
 
     def free_port(self) -> int:
@@ -115,34 +141,44 @@ class Processes:
         """Stop every child, all at the same time, and then the guardian."""
         with self._lock:
             self._closing = True
-            children = [child for child in self._children if child.poll() is None]
-            for child in children:
-                child.terminate()
-            deadline = time.monotonic() + grace
-            for child in children:
-                if child.wait(max(0.0, deadline - time.monotonic())) is None:
-                    child.kill()
-                    child.wait()
+            children = list(self._children)
+        for child in children:
+            child.terminate()
+        deadline = time.monotonic() + grace
+        for child in children:
+            if child.wait(max(0.0, deadline - time.monotonic())) is None:
+                child.kill()
+                child.wait()
+        with self._lock:
+            if self._pipe is not None:
+                os.close(self._pipe)
+                self._pipe = None
             if self._guardian is not None:
-                # Takes along whatever the children themselves may have left in the group.
-                with contextlib.suppress(OSError):
-                    _pipe_of(self._guardian).close()
                 self._guardian.wait()
 
-    def _guardian_group(self) -> int:
-        if self._guardian is None or self._guardian.poll() is not None:
-            program = str(Path(__file__).with_name("guardian.py"))
+    def _forget(self, child: Child) -> None:
+        with self._lock:
+            self._children.discard(child)
+            if self._pipe is not None:
+                with contextlib.suppress(OSError):
+                    os.write(self._pipe, b"-%d\n" % child.pid)
+
+    def _guarded(self) -> tuple[subprocess.Popen[bytes], int]:
+        """The guardian and the pipe to it. One that somebody killed is replaced."""
+        if self._guardian is None or self._pipe is None or self._guardian.poll() is not None:
+            reading, writing = os.pipe()
             self._guardian = subprocess.Popen(
-                [sys.executable, "-I", "-S", program], stdin=subprocess.PIPE, process_group=0
+                _helper("guardian.py"), stdin=reading, process_group=0
             )
-        return self._guardian.pid
+            os.close(reading)
+            for child in self._children:
+                os.write(writing, b"+%d\n" % child.pid)
+            if self._pipe is not None:
+                os.close(self._pipe)
+            self._pipe = writing
+        return self._guardian, self._pipe
 
 
-def _pipe_of(process: subprocess.Popen[bytes]) -> IO[bytes]:
-    if process.stdin is None:
-        raise ValueError("the guardian was started without a pipe")
-    return process.stdin
-
-
-def _exit_code(code: int | None) -> int | None:
-    return 128 - code if code is not None and code < 0 else code
+def _helper(name: str) -> list[str]:
+    """The command of a program that lies beside this module."""
+    return [sys.executable, "-I", "-S", str(Path(__file__).with_name(name))]

@@ -4,13 +4,14 @@ import contextlib
 import http.client
 import json
 import os
+import pwd
 import re
 import signal
 import socket
 import subprocess
 import sys
 import time
-from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -517,23 +518,48 @@ def test_a_regressor_answers_scores_alone(tmp_path):
     assert json.loads(settings)["MaxConcurrentTransforms"] == 1
 
 
-def test_sigterm_lets_running_requests_finish(tmp_path):
-    (tmp_path / "model").mkdir()
+def model_folder(root):
+    (root / "model").mkdir()
     model = write_model_zip(known_machine(), HYPERPARAMETERS)
-    (tmp_path / "model/model_algo-1").write_bytes(model)
-    body = json_body(*([instance(3, 45)] * 60_000))
+    (root / "model/model_algo-1").write_bytes(model)
+    return root
 
-    with serving(tmp_path) as running, ThreadPoolExecutor(1) as pool:
-        answer = pool.submit(running.predict, body)
-        # The request is under way when it is neither refused nor answered.
-        time.sleep(0.15)
-        running.process.send_signal(signal.SIGTERM)
-        status, _, predictions = answer.result(30)
+
+def test_sigterm_lets_a_running_request_finish(tmp_path):
+    body = json_body(instance(3, 45)).encode()
+    head = (
+        "POST /invocations HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
+        f"Content-Length: {len(body)}\r\nExpect: 100-continue\r\n\r\n"
+    )
+
+    with serving(model_folder(tmp_path)) as running:
+        with socket.create_connection(("127.0.0.1", running.port), 30) as connection:
+            connection.sendall(head.encode())
+            # A worker has the request in hand: it asks for the body.
+            asked = connection.recv(100)
+            running.process.send_signal(signal.SIGTERM)
+            time.sleep(0.2)
+            connection.sendall(body)
+            answer = b"".join(iter(lambda: connection.recv(4096), b""))
         exit_status = running.process.wait(30)
 
-    assert status == 200
-    assert len(json.loads(predictions)["predictions"]) == 60_000
+    assert asked.startswith(b"HTTP/1.1 100")
+    assert answer.startswith(b"HTTP/1.1 200")
+    assert b'"predictions"' in answer
     assert exit_status == 0
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can hand requests to another account")
+def test_a_server_started_by_root_answers_as_the_account_it_is_given(tmp_path):
+    with serving(model_folder(tmp_path), MATINEE_RUN_AS="nobody") as running:
+        status, _, _ = running.predict(json_body(instance(3, 45)))
+        master = running.process.pid
+        workers = Path(f"/proc/{master}/task/{master}/children").read_text().split()
+        owners = {Path(f"/proc/{worker}").stat().st_uid for worker in workers}
+
+    assert status == 200
+    assert len(workers) == 2
+    assert owners == {pwd.getpwnam("nobody").pw_uid}
 
 
 @pytest.mark.parametrize(

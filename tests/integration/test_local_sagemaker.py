@@ -25,6 +25,7 @@ import numpy as np
 import pytest
 from botocore.config import Config
 from botocore.exceptions import ClientError
+from botocore.validate import ParamValidator
 from recommender.artifact import read_artifact, write_artifact
 from recommender.features import FeatureRows
 from recommender.machine import FactorizationMachine, predict
@@ -36,6 +37,7 @@ from local.sagemaker.images import repository_of
 from local.sagemaker.metrics import final_metrics
 from local.sagemaker.splitting import payloads
 from local.sagemaker.storage import name_below
+from local.sagemaker.validation import service_model
 
 ROOT = Path(__file__).parents[2]
 EMULATOR_PYTHON = ROOT / ".venvs" / "emulator" / "bin" / "python"
@@ -447,10 +449,14 @@ def test_a_job_name_is_used_once(service: Service, trained: dict[str, Any]) -> N
     assert code_of(error) == "ResourceInUse"
 
 
-def test_the_container_starts_soon_after_the_request(trained: dict[str, Any]) -> None:
-    story = {chapter["Status"]: chapter for chapter in trained["SecondaryStatusTransitions"]}
-    delay = (story["Training"]["StartTime"] - trained["CreationTime"]).total_seconds()
-    assert delay < 0.3
+def test_the_container_starts_soon_after_the_request(service: Service) -> None:
+    def delay(name: str) -> float:
+        job = train(service, name, hyperparameters={"num_factors": "none"})
+        story = {chapter["Status"]: chapter for chapter in job["SecondaryStatusTransitions"]}
+        return float((story["Training"]["StartTime"] - job["CreationTime"]).total_seconds())
+
+    # The least of three: this machine may be busy with something else.
+    assert min(delay(f"prompt-{number}") for number in range(3)) < 0.3
 
 
 def test_metrics_of_the_request_are_found_by_their_own_expressions() -> None:
@@ -868,6 +874,8 @@ def test_a_foreign_image_fails_the_endpoint_and_is_named(service: Service) -> No
     assert image in failed["FailureReason"]
     with pytest.raises(ClientError, match="already existing endpoint"):
         service.sagemaker.create_endpoint(EndpointName="foreign", EndpointConfigName="foreign")
+    with pytest.raises(ClientError, match="in status Failed"):
+        service.sagemaker.update_endpoint(EndpointName="foreign", EndpointConfigName="foreign")
     service.sagemaker.delete_endpoint(EndpointName="foreign")
 
 
@@ -1083,6 +1091,44 @@ def test_an_archive_that_reaches_outside_is_refused(tmp_path: Path, name: str) -
         with pytest.raises(DamagedArchiveError):
             unpack(tmp_path / "bad.tar.gz", inside)
     assert not (tmp_path / "outside").exists()
+
+
+# -- answers -------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("operation", "request_body"),
+    [
+        ("DescribeTrainingJob", {"TrainingJobName": "trained"}),
+        ("ListTrainingJobs", {}),
+        ("DescribeModel", {"ModelName": "trained"}),
+        ("ListModels", {}),
+        ("DescribeEndpointConfig", {"EndpointConfigName": "trained"}),
+        ("ListEndpointConfigs", {}),
+        ("DescribeEndpoint", {"EndpointName": "trained"}),
+        ("ListEndpoints", {}),
+        ("DescribeTransformJob", {"TransformJobName": "shaped"}),
+        ("ListTransformJobs", {}),
+    ],
+)
+def test_every_answer_has_the_shape_of_the_service_model(
+    service: Service, endpoint: str, shaped: str, operation: str, request_body: dict[str, str]
+) -> None:
+    answer = raw_call(service, operation, request_body)
+    shape = service_model("sagemaker").operation_model(operation).output_shape
+    assert shape is not None
+    report = ParamValidator().validate(answer, shape)
+    assert report.generate_report() == ""
+    assert set(answer) <= set(shape.members)
+
+
+@pytest.fixture(scope="module")
+def shaped(service: Service, endpoint: str) -> str:
+    body = write_pairs(np.array([0]), np.array([USERS]), DIMENSION, None)
+    service.s3.put_object(Bucket=BUCKET, Key="ask/shaped/a.rec", Body=body)
+    job = transform(service, "shaped", f"s3://{BUCKET}/ask/shaped/")
+    assert job["TransformJobStatus"] == "Completed"
+    return "shaped"
 
 
 # -- ending --------------------------------------------------------------------------------------

@@ -176,6 +176,7 @@ def test_the_archive_holds_what_sagemaker_s_holds():
     assert inner == write_model_zip(machine, {"epochs": "3"})
     with zipfile.ZipFile(io.BytesIO(inner)) as model:
         assert model.namelist() == ["symbol.json", "params", "meta.json"]
+        assert {member.date_time for member in model.infolist()} == {(1980, 1, 1, 0, 0, 0)}
         assert json.loads(model.read("meta.json"))["training_parameters"] == {
             "epochs": "3",
             "feature_dim": "6",
@@ -322,6 +323,11 @@ def test_a_double_beyond_float32_is_refused():
 def test_params_that_do_not_fit_are_refused(arrays, reason):
     with pytest.raises(DamagedArtifactError, match=reason):
         read_model_zip(make_zip(params=make_params(arrays)), WHERE)
+
+
+def test_bytes_behind_the_last_name_are_refused():
+    with pytest.raises(DamagedArtifactError, match="1 bytes follow"):
+        read_model_zip(make_zip(params=make_params(layout_1()) + b"x"), WHERE)
 
 
 def test_a_sparse_array_cannot_ask_for_all_memory():

@@ -118,7 +118,7 @@ def compiled_gradient(matrix, labels, parameters, rank, decays, predictor_type):
         np.full(dimension, -1, np.int32),
         touched,
         gradients,
-        np.empty(rank),
+        np.empty(2 * rank),
         np.zeros(adam.TOTALS),
     )
     by_column = np.zeros((dimension, rank + 1))

@@ -100,20 +100,47 @@ def test_ties_scales_and_blocks_change_nothing(
 
 
 def test_scores_that_float32_cannot_tell_apart_are_sorted_all_the_same():
-    # Weights differ in float32, but their product with the rest is lost beside 1e4 there.
+    # Large terms cancel and leave steps as small as what float32 loses on the way.
     rng = np.random.default_rng(9)
-    items = 5000
-    factors = np.full((items, 2), 100, np.float32)
-    factors[:, 1] = 100 + rng.integers(0, 50, items) * np.float32(2.0**-17)
+    large = rng.uniform(1000, 1900, (5000, 3)).astype(np.float32)
+    steps = rng.integers(0, 20, 5000).astype(np.float32) * np.float32(2.0**-13)
     model = PairModel(
-        1e6,
+        0.0,
         np.zeros(1, np.float32),
-        np.array([[100, 0.001]], np.float32),
-        rng.integers(0, 3, items).astype(np.float32) * np.float32(2.0**-20),
-        factors,
+        np.full((1, 6), 1.1, np.float32),
+        np.zeros(5000, np.float32),
+        np.concatenate((large, steps[:, None] - large), axis=1),
         "regressor",
     )
     assert_equals_the_full_sort(model, np.array([0]), 20, None)
+
+
+def test_scores_that_only_float32_could_tell_apart_are_ties():
+    # Beside a bias of a million, float64 rounds weights of 1e-12 away: the lower number wins.
+    rng = np.random.default_rng(10)
+    model = PairModel(
+        1e6,
+        np.zeros(1, np.float32),
+        np.zeros((1, 1), np.float32),
+        (rng.random(2000) * 1e-12).astype(np.float32),
+        np.zeros((2000, 1), np.float32),
+        "regressor",
+    )
+    assert top_items(model, np.array([0]), 3, None)[0].tolist() == [[0, 1, 2]]
+
+
+def test_scores_beyond_float32_are_sorted_all_the_same():
+    model = make_model(2, 900, 3, np.random.default_rng(12))
+    huge = np.float32(1e30)
+    model = PairModel(
+        model.bias,
+        model.user_weights,
+        model.user_factors * huge,
+        model.item_weights,
+        model.item_factors * huge,
+        "regressor",
+    )
+    assert_equals_the_full_sort(model, np.array([0, 1]), 10, None)
 
 
 def test_equal_scores_come_in_the_order_of_their_numbers():

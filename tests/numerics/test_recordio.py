@@ -212,7 +212,7 @@ def test_the_magic_number_inside_a_payload_is_data(sdk_write):
         rows = FeatureRows(
             np.array([0, columns.size, 2 * columns.size]),
             np.tile(columns, 2),
-            np.tile(values, 2),
+            np.concatenate((values, np.ones(columns.size, np.float32))),
             30_000,
         )
         labels = np.array([value, 1.0], np.float32)
@@ -344,6 +344,18 @@ def test_records_that_do_not_belong_together_are_refused(second, reason):
     with pytest.raises(DamagedRecordError, match=reason) as caught:
         read_rows(ONE_RECORD + second)
     assert caught.value.offset >= len(ONE_RECORD)
+
+
+def test_a_key_that_runs_over_the_end_of_its_row_is_refused():
+    rows = FeatureRows(
+        np.array([0, 2, 4]), np.array([5, 20, 3, 1031]), np.ones(4, np.float32), 100_000
+    )
+    data = write_rows(rows, None)
+    # As many numbers as values, but the second one begins in one row and ends in the next.
+    data = data.replace(bytes.fromhex("12020514"), bytes.fromhex("12020594"))
+    data = data.replace(bytes.fromhex("1203038708"), bytes.fromhex("1203030708"))
+    with pytest.raises(DamagedRecordError, match="cut"):
+        read_rows(data)
 
 
 def test_a_key_outside_the_shape_is_refused():

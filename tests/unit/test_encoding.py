@@ -393,7 +393,7 @@ def test_counts_say_what_became_of_the_rows() -> None:
         "test_rows": 2,
         "train_non_zeros": 8,
         "test_non_zeros": 4,
-        "sparsity": pytest.approx(1 - 6 / 9),
+        "sparsity": pytest.approx(1 - 2 / 6),
         "train_positive_share": 0.5,
         "test_positive_share": 0.5,
     }

@@ -128,9 +128,7 @@ def assess(
     )
 
 
-def _predict_by_id(
-    champion: Champion, vocabulary: Vocabulary, pairs: Pairs
-) -> NDArray[np.float64]:
+def _predict_by_id(champion: Champion, vocabulary: Vocabulary, pairs: Pairs) -> NDArray[np.float64]:
     known_users, known_items = champion.vocabulary.user_numbers, champion.vocabulary.item_numbers
     users = np.array([known_users.get(user, -1) for user in vocabulary.users], dtype=np.int64)
     items = np.array([known_items.get(item, -1) for item in vocabulary.items], dtype=np.int64)

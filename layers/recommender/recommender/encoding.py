@@ -77,7 +77,7 @@ class Dataset:
         item_likes: ``(items,)`` how many train ratings of each item are likes.
         counts: what happened to the rows, for manifest and report. ``rows`` = ``rejected`` +
             ``duplicates_replaced`` + ``held_out_from_train`` + ``train_rows`` + ``test_rows``;
-            ``sparsity`` is the share of all user-item pairs that have no rating.
+            ``sparsity`` is the share of zeros in the one-hot rows.
     """
 
     vocabulary: Vocabulary
@@ -261,7 +261,6 @@ def _counts(
 ) -> dict[str, int | float]:
     rejected = sum(file.rejected for file in files)
     usable = sum(len(file.ratings) for file in files)
-    cells = len(vocabulary.users) * len(vocabulary.items)
     return {
         "files": len(files),
         "rows": usable + rejected,
@@ -275,7 +274,7 @@ def _counts(
         "test_rows": len(test),
         "train_non_zeros": 2 * len(train),
         "test_non_zeros": 2 * len(test),
-        "sparsity": 1 - (len(train) + len(test)) / cells if cells else 0.0,
+        "sparsity": 1 - 2 / vocabulary.dimension if vocabulary.dimension else 0.0,
         "train_positive_share": _share(_likes(train.ratings, config)),
         "test_positive_share": _share(_likes(test.ratings, config)),
     }

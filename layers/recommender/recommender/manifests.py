@@ -73,11 +73,15 @@ def summary(record: Mapping[str, object]) -> str:
     if outcome == "promoted" and isinstance(evaluation, Mapping):
         return f"{catalog}: new model serving ({_figures(evaluation['challenger'])})"
     if outcome == "rejected" and isinstance(evaluation, Mapping):
-        return f"{catalog}: challenger rejected, nothing changed: {'; '.join(evaluation['reasons'])}"
+        return (
+            f"{catalog}: challenger rejected, nothing changed: {'; '.join(evaluation['reasons'])}"
+        )
     if outcome == "unchanged":
         return f"{catalog}: nothing new to train on"
     what = "upload refused" if outcome == "refused" else "run failed"
-    why = f"{error['type']}: {error['message']}" if isinstance(error, Mapping) else "no reason known"
+    why = (
+        f"{error['type']}: {error['message']}" if isinstance(error, Mapping) else "no reason known"
+    )
     return f"{catalog}: {what}, the model that served keeps serving. {why}"
 
 
@@ -99,8 +103,16 @@ def pointer(record: Mapping[str, object]) -> dict[str, object]:
 
 
 _TOLD = (
-    "catalog", "runId", "execution", "outcome", "startedAt", "finishedAt",
-    "counts", "evaluation", "endpoint", "error",
+    "catalog",
+    "runId",
+    "execution",
+    "outcome",
+    "startedAt",
+    "finishedAt",
+    "counts",
+    "evaluation",
+    "endpoint",
+    "error",
 )
 
 

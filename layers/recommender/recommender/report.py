@@ -6,7 +6,7 @@ from html import escape
 _PAGE = """<!doctype html>
 <html lang="en"><head><meta charset="utf-8"><title>{title}</title>
 <style>
-body {{ font: 16px/1.5 system-ui, sans-serif; max-width: 46rem; margin: 2rem auto; padding: 0 1rem }}
+body {{ font: 16px/1.5 system-ui, sans-serif; max-width: 46rem; margin: 2rem auto }}
 table {{ border-collapse: collapse; margin: 1rem 0 }}
 td, th {{ border-bottom: 1px solid #ddd; padding: .3rem .8rem; text-align: left }}
 td.n {{ text-align: right; font-variant-numeric: tabular-nums }}
@@ -44,9 +44,7 @@ def render(record: Mapping[str, object], summary: str) -> bytes:
     sections += [("Hyperparameters", record.get("hyperparameters")), ("Error", record.get("error"))]
     tables = "\n".join(_table(name, rows) for name, rows in sections if isinstance(rows, Mapping))
     title = f"{record['catalog']}: {record['outcome']}"
-    return _PAGE.format(
-        title=escape(title), summary=escape(summary), tables=tables
-    ).encode()
+    return _PAGE.format(title=escape(title), summary=escape(summary), tables=tables).encode()
 
 
 def _table(name: str, rows: Mapping[str, object]) -> str:

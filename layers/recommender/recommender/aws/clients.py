@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 
 import boto3
 from botocore.config import Config
-from botocore.exceptions import ClientError, ConnectionError, HTTPClientError
+from botocore.exceptions import ClientError, HTTPClientError
+from botocore.exceptions import ConnectionError as NoConnectionError
 
 from recommender.errors import ServiceUnavailableError
 
@@ -102,5 +103,5 @@ def passing_troubles(operation: str) -> Iterator[None]:
         if error_code(error) in _PASSING or status >= 500:
             raise ServiceUnavailableError(operation, error_code(error)) from error
         raise
-    except (ConnectionError, HTTPClientError) as error:
+    except (NoConnectionError, HTTPClientError) as error:
         raise ServiceUnavailableError(operation, type(error).__name__) from error

@@ -21,9 +21,7 @@ class Inputs:
     rejects: list[Reject]
 
 
-def read(
-    ratings_bucket: str, artifacts_bucket: str, snapshot: Snapshot, execution: str
-) -> Inputs:
+def read(ratings_bucket: str, artifacts_bucket: str, snapshot: Snapshot, execution: str) -> Inputs:
     """Read every file of a snapshot, at the version that it names.
 
     Raises:

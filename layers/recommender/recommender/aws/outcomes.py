@@ -50,9 +50,7 @@ def record_outcome(
     return record
 
 
-def move_pointer(
-    bucket: str, table: str, execution: str, record: Mapping[str, object]
-) -> None:
+def move_pointer(bucket: str, table: str, execution: str, record: Mapping[str, object]) -> None:
     """Point the catalog at the run that serves now.
 
     Raises:

@@ -13,7 +13,8 @@ def write_shard(bucket: str, files: RunFiles, number: int, first: int, last: int
     """Write the exact top-N of users ``first`` to ``last`` (exclusive), without what they rated.
 
     Returns:
-        URI of the part: one JSON object a user, ``{"user", "items": [{"item", "score", "title"}]}``.
+        URI of the part: one JSON object a user:
+        ``{"user", "items": [{"item", "score", "title"}]}``.
     """
     run = serving.load(bucket, files.catalog, files.run_id)
     top_n = read_plan(bucket, files).config.top_n

@@ -23,7 +23,7 @@ _POINTER_SECONDS = 5.0
 _UPDATES_IN_A_ROW = 5
 _pointers: dict[tuple[str, str], tuple[float, dict[str, object]]] = {}
 _variants: dict[str, str] = {}
-"""Endpoint to the variant that answered last: the pointer moves a little later than the endpoint."""
+"""Endpoint to the variant that answered last: the pointer moves a little after the endpoint."""
 
 
 @dataclass(frozen=True)
@@ -133,9 +133,7 @@ def _current_variant(name: str) -> str:
     return jobs.run_of_variant(found["ProductionVariants"][0]["VariantName"])
 
 
-def _predict_with(
-    run: ServedRun, name: str, pairs: Sequence[tuple[str, str]]
-) -> list[Prediction]:
+def _predict_with(run: ServedRun, name: str, pairs: Sequence[tuple[str, str]]) -> list[Prediction]:
     vocabulary = run.vocabulary
     users = np.array([vocabulary.user_numbers.get(user, -1) for user, _ in pairs], dtype=np.int64)
     items = np.array([vocabulary.item_numbers.get(item, -1) for _, item in pairs], dtype=np.int64)
@@ -143,7 +141,9 @@ def _predict_with(
     scores = run.model.predict_pairs(users, items)
     some = np.flatnonzero((users >= 0) | (items >= 0))
     if len(some):
-        rows = _known_features(users[some], items[some], len(vocabulary.users), vocabulary.dimension)
+        rows = _known_features(
+            users[some], items[some], len(vocabulary.users), vocabulary.dimension
+        )
         body = recordio.write_rows(rows, None)
         scores[some] = endpoint.score(name, jobs.variant_name(run.run_id), body)
     return [

@@ -32,7 +32,7 @@ def ensure_execution(state_machine_arn: str, name: str, run_input: Mapping[str, 
 
 
 def execution_status(state_machine_arn: str, name: str) -> str | None:
-    """``RUNNING``, ``SUCCEEDED``, ``FAILED``, ``TIMED_OUT``, ``ABORTED``, or None: never started."""
+    """Look at an execution: ``RUNNING`` or how it ended; None when it never started."""
     with passing_troubles("states:DescribeExecution"):
         try:
             arn = execution_arn(state_machine_arn, name)

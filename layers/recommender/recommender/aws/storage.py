@@ -33,8 +33,8 @@ def list_latest(bucket: str, prefix: str) -> list[SnapshotFile]:
     """
     found: list[SnapshotFile] = []
     with passing_troubles("s3:ListObjectVersions"):
-        for page in s3().get_paginator("list_object_versions").paginate(
-            Bucket=bucket, Prefix=prefix
+        for page in (
+            s3().get_paginator("list_object_versions").paginate(Bucket=bucket, Prefix=prefix)
         ):
             for version in page.get("Versions", []):
                 if version["IsLatest"] and not version["Key"].endswith("/"):

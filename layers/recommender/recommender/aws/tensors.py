@@ -14,9 +14,7 @@ from recommender.ranking import SeenItems
 from recommender.runs import RunFiles, Snapshot, json_lines
 
 
-def write(
-    bucket: str, files: RunFiles, inputs: Inputs, dataset: Dataset
-) -> dict[str, int]:
+def write(bucket: str, files: RunFiles, inputs: Inputs, dataset: Dataset) -> dict[str, int]:
     """Write channels, vocabulary, titles, pairs and rejects of a run.
 
     Returns:

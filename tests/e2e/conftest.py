@@ -120,16 +120,18 @@ class Catalog:
                 if "owner" not in self.lease():
                     return found
             time.sleep(0.1)
-        raise AssertionError(f"{self.name}: {[(x['name'], x['status']) for x in self.executions()]}")
+        raise AssertionError(
+            f"{self.name}: {[(x['name'], x['status']) for x in self.executions()]}"
+        )
 
-    def wait_for_state(self, state: str, seconds: float = 60) -> str:
-        """Wait until the newest execution is in a state; give its ARN."""
+    def wait_for_state(self, state: str, run: int, seconds: float = 60) -> str:
+        """Wait until the run of that number entered a state; give its ARN."""
         client = self.stack.client("stepfunctions")
         deadline = time.monotonic() + seconds
         while time.monotonic() < deadline:
             found = self.executions()
-            if found:
-                arn = str(found[-1]["executionArn"])
+            if len(found) >= run:
+                arn = str(found[run - 1]["executionArn"])
                 events = client.get_execution_history(executionArn=arn)["events"]
                 entered = [
                     one["stateEnteredEventDetails"]["name"]

@@ -89,7 +89,10 @@ def test_api_scores_are_the_evaluations_own(first: Catalog) -> None:
     )
     expected = 1 / (1 + np.exp(-raw.astype(float)))
     status, answer = first.predict(
-        *((vocabulary["users"][u], vocabulary["items"][i]) for u, i in zip(users, items, strict=True))
+        *(
+            (vocabulary["users"][u], vocabulary["items"][i])
+            for u, i in zip(users, items, strict=True)
+        )
     )
     assert status == 200
     scores = np.array([one["score"] for one in answer["predictions"]])
@@ -207,9 +210,9 @@ def test_model_shows_the_serving_manifest(first: Catalog, second: dict[str, Any]
 def test_the_same_files_are_not_trained_twice(
     first: Catalog, second: dict[str, Any], movielens: Any
 ) -> None:
-    jobs = len(first.stack.client("sagemaker").list_training_jobs(MaxResults=100)[
-        "TrainingJobSummaries"
-    ])
+    jobs = len(
+        first.stack.client("sagemaker").list_training_jobs(MaxResults=100)["TrainingJobSummaries"]
+    )
     runs = len(first.executions())
     detail = {
         "bucket": {"name": first.stack.outputs["RatingsBucketName"]},

@@ -30,6 +30,8 @@ class TrainingState:
     def raise_if_bad(self) -> None:
         """Raise unless the job is done well or still at work.
 
+        A job that is stopping is still at work: only its end tells why it stopped.
+
         Raises:
             TrainingFailedError, TrainingStoppedError, TrainingOverdueError: by how it ended.
         """
@@ -37,7 +39,7 @@ class TrainingState:
             raise TrainingFailedError(self.job, self.reason or "no reason was given")
         if self.overdue or self.secondary_status == "MaxRuntimeExceeded":
             raise TrainingOverdueError(self.job, self.limit_seconds)
-        if self.status in ("Stopped", "Stopping"):
+        if self.status == "Stopped":
             raise TrainingStoppedError(self.job, self.secondary_status)
 
     def to_dict(self) -> dict[str, object]:

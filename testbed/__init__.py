@@ -1,0 +1,1 @@
+"""What tests of several rooms share: an AWS in memory, set up as the template says."""

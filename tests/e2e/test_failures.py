@@ -1,0 +1,190 @@
+"""What breaks in the middle ends cleanly, with its reason, and the next run works."""
+
+import json
+import threading
+import time
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from botocore.exceptions import ClientError
+
+from tests.e2e.conftest import Catalog, planted
+
+ENDLESS = {"epochs": "10000", "num_factors": "64", "mini_batch_size": "10"}
+
+
+@pytest.fixture
+def serving(new_catalog: Callable[..., Catalog], request: pytest.FixtureRequest) -> Catalog:
+    """A catalog with a good model in service."""
+    name = request.node.name.removeprefix("test_").replace("_", "-")[:32].strip("-")
+    catalog = new_catalog(name)
+    catalog.configure()
+    catalog.put("ratings.tsv", planted())
+    catalog.settle(1)
+    assert catalog.manifests()[-1]["outcome"] == "promoted"
+    return catalog
+
+
+def ends_cleanly(
+    catalog: Catalog,
+    before: dict[str, Any],
+    notices: Callable[[str], list[dict[str, Any]]],
+    kind: str,
+) -> dict[str, Any]:
+    """Check everything that holds of every failed run; give its manifest."""
+    execution = catalog.settle(2)[-1]
+    assert execution["status"] == "FAILED"
+    assert catalog.error(execution)[0] == kind
+    manifest = catalog.manifests()[-1]
+    assert (manifest["outcome"], manifest["error"]["type"]) == ("failed", kind)
+    assert manifest["error"]["message"]
+    assert notices(catalog.name)[-1]["outcome"] == "failed"
+    assert manifest["error"]["message"] in notices(catalog.name)[-1]["summary"]
+    assert "owner" not in catalog.lease()
+    assert catalog.pointer() == before
+    assert catalog.endpoint()["EndpointStatus"] == "InService"
+    status, answer = catalog.predict(("1", "2"))
+    assert (status, answer["model_version"]) == (200, before["runId"])
+    return manifest
+
+
+def the_next_run_works(catalog: Catalog) -> None:
+    runs = len(catalog.executions())
+    catalog.configure(top_n=5)
+    assert catalog.settle(runs + 1)[-1]["status"] == "SUCCEEDED"
+    last = catalog.manifests()[-1]
+    assert last["outcome"] == "promoted"
+    assert catalog.pointer()["runId"] == last["runId"]
+
+
+def test_a_worse_challenger_is_rejected(
+    serving: Catalog, notices: Callable[[str], list[dict[str, Any]]]
+) -> None:
+    before, config = serving.pointer(), serving.endpoint()["EndpointConfigName"]
+    # The same pairs, every rating turned over but those that the champion is tested on.
+    rows = [line.split("\t") for line in planted().decode().splitlines()]
+    shuffled = [row[2] for row in rows]
+    shuffled = shuffled[len(shuffled) // 3 :] + shuffled[: len(shuffled) // 3]
+    body = "".join(
+        f"{user}\t{item}\t{rating}\t{int(at) + 10_000_000}\n"
+        for (user, item, _, at), rating in zip(rows, shuffled, strict=True)
+    )
+    serving.put("shuffled.tsv", body.encode())
+    execution = serving.settle(2)[-1]
+    assert execution["status"] == "SUCCEEDED"
+    manifest = serving.manifests()[-1]
+    assert manifest["outcome"] == "rejected"
+    assert manifest["evaluation"]["reasons"]
+    assert serving.endpoint()["EndpointConfigName"] == config
+    assert serving.pointer() == before
+    assert notices(serving.name)[-1]["outcome"] == "rejected"
+
+
+def test_failed_training(serving: Catalog, notices: Callable[[str], list[dict[str, Any]]]) -> None:
+    before = serving.pointer()
+    serving.configure(hyperparameters={"epochs": "0"})
+    manifest = ends_cleanly(serving, before, notices, "TrainingFailedError")
+    assert "epochs" in manifest["error"]["message"]
+    the_next_run_works(serving)
+
+
+def test_stopped_training(serving: Catalog, notices: Callable[[str], list[dict[str, Any]]]) -> None:
+    before = serving.pointer()
+    serving.configure(hyperparameters=ENDLESS)
+    job = running_job(serving)
+    serving.stack.client("sagemaker").stop_training_job(TrainingJobName=job)
+    ends_cleanly(serving, before, notices, "TrainingStoppedError")
+    the_next_run_works(serving)
+
+
+def test_overdue_training(serving: Catalog, notices: Callable[[str], list[dict[str, Any]]]) -> None:
+    before = serving.pointer()
+    serving.configure(hyperparameters=ENDLESS, training={"max_seconds": 2})
+    ends_cleanly(serving, before, notices, "TrainingOverdueError")
+    assert status_of(serving, newest_job(serving)) == "Stopped"
+    the_next_run_works(serving)
+
+
+def test_failed_endpoint_update(
+    serving: Catalog, notices: Callable[[str], list[dict[str, Any]]]
+) -> None:
+    before = serving.pointer()
+    spoiled = threading.Thread(target=spoil_the_model_once_judged, args=(serving, before["runId"]))
+    spoiled.start()
+    serving.configure(top_n=7)
+    manifest = ends_cleanly(serving, before, notices, "EndpointFailedError")
+    spoiled.join()
+    assert manifest["evaluation"]["verdict"] == "promoted"
+    the_next_run_works(serving)
+
+
+def test_aborted_run(serving: Catalog) -> None:
+    serving.configure(hyperparameters=ENDLESS)
+    job = running_job(serving)
+    arn = serving.executions()[-1]["executionArn"]
+    serving.stack.client("stepfunctions").stop_execution(executionArn=arn)
+    # Nothing freed the catalog, and the job still trains: the next upload must do both.
+    the_next_run_works(serving)
+    deadline = time.monotonic() + 20
+    while status_of(serving, job) == "Stopping" and time.monotonic() < deadline:
+        time.sleep(0.1)
+    assert status_of(serving, job) == "Stopped"
+
+
+def test_mistaken_config(serving: Catalog, notices: Callable[[str], list[dict[str, Any]]]) -> None:
+    before = serving.pointer()
+    serving.put("config.json", b'{"top_n": "many"}', folder="catalogs")
+    execution = serving.settle(2)[-1]
+    assert (execution["status"], serving.error(execution)[0]) == ("FAILED", "InvalidConfigError")
+    manifest = serving.manifests()[-1]
+    assert manifest["outcome"] == "refused"
+    assert "top_n" in manifest["error"]["message"]
+    assert "training" not in manifest
+    assert serving.pointer() == before
+    the_next_run_works(serving)
+
+
+def newest_job(catalog: Catalog) -> str:
+    jobs = catalog.stack.client("sagemaker").list_training_jobs(
+        SortBy="CreationTime", SortOrder="Descending", MaxResults=1
+    )["TrainingJobSummaries"]
+    return str(jobs[0]["TrainingJobName"])
+
+
+def running_job(catalog: Catalog) -> str:
+    catalog.wait_for_state("Wait for training", run=2)
+    job = newest_job(catalog)
+    assert status_of(catalog, job) == "InProgress"
+    return job
+
+
+def status_of(catalog: Catalog, job: str) -> str:
+    client = catalog.stack.client("sagemaker")
+    return str(client.describe_training_job(TrainingJobName=job)["TrainingJobStatus"])
+
+
+def spoil_the_model_once_judged(catalog: Catalog, serving_run: str) -> None:
+    """Damage the archive between the verdict and the endpoint's download of it."""
+    client, bucket = catalog.stack.client("s3"), catalog.stack.outputs["ArtifactsBucketName"]
+    deadline = time.monotonic() + 60
+    while time.monotonic() < deadline:
+        keys = [key for key in catalog.artifacts() if serving_run not in key]
+        if any(key.endswith("factors/factors.npz") for key in keys):
+            model = next(key for key in keys if key.endswith("model.tar.gz"))
+            client.put_object(Bucket=bucket, Key=model, Body=b"not an archive")
+            return
+        time.sleep(0.01)
+
+
+def test_an_error_keeps_its_class_name_on_its_way(stack: Any) -> None:
+    answer = stack.client("lambda").invoke(
+        FunctionName="matinee-encode-ratings",
+        Payload=json.dumps({"catalog": "never-was", "execution": "nobody"}).encode(),
+    )
+    assert json.loads(answer["Payload"].read())["errorType"] == "LeaseLostError"
+
+
+def test_what_does_not_exist_is_refused_by_the_local_sagemaker(stack: Any) -> None:
+    with pytest.raises(ClientError, match="ValidationException"):
+        stack.client("sagemaker").describe_endpoint(EndpointName="matinee-never-was")

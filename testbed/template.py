@@ -1,7 +1,7 @@
 """``template.yaml`` as data: intrinsics resolved with the names that the testbed's stack has."""
 
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -108,7 +108,7 @@ def statements() -> Iterator[tuple[str, Statement]]:
                 yield name, _statement(one)
 
 
-def resolve(value: Any) -> Any:  # noqa: ANN401  # whatever stands in a template
+def resolve(value: Any) -> Any:  # whatever stands in a template
     """Replace intrinsics by what they stand for in the testbed's stack."""
     if isinstance(value, list):
         return [resolve(one) for one in value]
@@ -217,7 +217,7 @@ def _find_in_map(arguments: list[object]) -> object:
     return load()["Mappings"][table][first][second]
 
 
-_INTRINSICS = {
+_INTRINSICS: dict[str, Callable[[Any], object]] = {
     "Ref": _ref,
     "Fn::GetAtt": _get_att,
     "Fn::Sub": _sub,

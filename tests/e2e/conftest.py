@@ -115,10 +115,10 @@ class Catalog:
         deadline = time.monotonic() + seconds
         while time.monotonic() < deadline:
             found = self.executions()
-            if len(found) >= runs and all(one["status"] != "RUNNING" for one in found):
-                # The last step frees the catalog just before the execution ends.
-                if "owner" not in self.lease():
-                    return found
+            ended = len(found) >= runs and all(one["status"] != "RUNNING" for one in found)
+            # An execution may be about to start for what arrived meanwhile: the lease knows.
+            if ended and "owner" not in self.lease():
+                return found
             time.sleep(0.1)
         raise AssertionError(
             f"{self.name}: {[(x['name'], x['status']) for x in self.executions()]}"

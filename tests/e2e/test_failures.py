@@ -11,6 +11,7 @@ from botocore.exceptions import ClientError
 
 from tests.e2e.conftest import Catalog, planted
 
+Notices = Callable[[str], list[dict[str, Any]]]
 ENDLESS = {"epochs": "10000", "num_factors": "64", "mini_batch_size": "10"}
 
 
@@ -27,10 +28,7 @@ def serving(new_catalog: Callable[..., Catalog], request: pytest.FixtureRequest)
 
 
 def ends_cleanly(
-    catalog: Catalog,
-    before: dict[str, Any],
-    notices: Callable[[str], list[dict[str, Any]]],
-    kind: str,
+    catalog: Catalog, before: dict[str, Any], notices: Notices, kind: str
 ) -> dict[str, Any]:
     """Check everything that holds of every failed run; give its manifest."""
     execution = catalog.settle(2)[-1]
@@ -58,9 +56,7 @@ def the_next_run_works(catalog: Catalog) -> None:
     assert catalog.pointer()["runId"] == last["runId"]
 
 
-def test_a_worse_challenger_is_rejected(
-    serving: Catalog, notices: Callable[[str], list[dict[str, Any]]]
-) -> None:
+def test_a_worse_challenger_is_rejected(serving: Catalog, notices: Notices) -> None:
     before, config = serving.pointer(), serving.endpoint()["EndpointConfigName"]
     # The same pairs, every rating turned over but those that the champion is tested on.
     rows = [line.split("\t") for line in planted().decode().splitlines()]
@@ -81,7 +77,7 @@ def test_a_worse_challenger_is_rejected(
     assert notices(serving.name)[-1]["outcome"] == "rejected"
 
 
-def test_failed_training(serving: Catalog, notices: Callable[[str], list[dict[str, Any]]]) -> None:
+def test_failed_training(serving: Catalog, notices: Notices) -> None:
     before = serving.pointer()
     serving.configure(hyperparameters={"epochs": "0"})
     manifest = ends_cleanly(serving, before, notices, "TrainingFailedError")
@@ -89,7 +85,7 @@ def test_failed_training(serving: Catalog, notices: Callable[[str], list[dict[st
     the_next_run_works(serving)
 
 
-def test_stopped_training(serving: Catalog, notices: Callable[[str], list[dict[str, Any]]]) -> None:
+def test_stopped_training(serving: Catalog, notices: Notices) -> None:
     before = serving.pointer()
     serving.configure(hyperparameters=ENDLESS)
     job = running_job(serving)
@@ -98,7 +94,7 @@ def test_stopped_training(serving: Catalog, notices: Callable[[str], list[dict[s
     the_next_run_works(serving)
 
 
-def test_overdue_training(serving: Catalog, notices: Callable[[str], list[dict[str, Any]]]) -> None:
+def test_overdue_training(serving: Catalog, notices: Notices) -> None:
     before = serving.pointer()
     serving.configure(hyperparameters=ENDLESS, training={"max_seconds": 2})
     ends_cleanly(serving, before, notices, "TrainingOverdueError")
@@ -106,9 +102,7 @@ def test_overdue_training(serving: Catalog, notices: Callable[[str], list[dict[s
     the_next_run_works(serving)
 
 
-def test_failed_endpoint_update(
-    serving: Catalog, notices: Callable[[str], list[dict[str, Any]]]
-) -> None:
+def test_failed_endpoint_update(serving: Catalog, notices: Notices) -> None:
     before = serving.pointer()
     spoiled = threading.Thread(target=spoil_the_model_once_judged, args=(serving, before["runId"]))
     spoiled.start()
@@ -132,7 +126,7 @@ def test_aborted_run(serving: Catalog) -> None:
     assert status_of(serving, job) == "Stopped"
 
 
-def test_mistaken_config(serving: Catalog, notices: Callable[[str], list[dict[str, Any]]]) -> None:
+def test_mistaken_config(serving: Catalog, notices: Notices) -> None:
     before = serving.pointer()
     serving.put("config.json", b'{"top_n": "many"}', folder="catalogs")
     execution = serving.settle(2)[-1]

@@ -25,7 +25,8 @@
     │   ├── ShapeMismatchError        arrays that belong together disagree on a size
     │   └── LeaseLostError            another run owns the catalog now
     └── ServiceError             nobody acts: retried
-        └── ServiceUnavailableError   AWS throttled, timed out or answered 5xx
+        ├── ServiceUnavailableError   AWS throttled, timed out or answered 5xx
+        └── EndpointBusyError         the endpoint is at work for another run
 
 Step Functions matches the class's own name, so a state machine names leaves.
 """
@@ -210,3 +211,11 @@ class ServiceUnavailableError(ServiceError):
     def __init__(self, operation: str, code: str) -> None:
         super().__init__(f"{operation}: {code}")
         self.operation, self.code = operation, code
+
+
+class EndpointBusyError(ServiceError):
+    """The endpoint is being made, updated or deleted for another run; it takes one at a time."""
+
+    def __init__(self, endpoint: str, status: str) -> None:
+        super().__init__(f"endpoint {endpoint} is {status}")
+        self.endpoint, self.status = endpoint, status

@@ -165,9 +165,14 @@ def pointer_key(catalog: str) -> str:
     return f"current/{catalog}.json"
 
 
+def refusal_prefix(catalog: str) -> str:
+    """Where a catalog's refused file versions are remembered."""
+    return f"refused/{catalog}/"
+
+
 def refusal_key(catalog: str, file: SnapshotFile) -> str:
     """Where it is remembered that a file version was refused."""
-    return f"refused/{catalog}/{file.identity}.json"
+    return f"{refusal_prefix(catalog)}{file.identity}.json"
 
 
 def shards(n_users: int, users_per_shard: int) -> list[dict[str, int]]:

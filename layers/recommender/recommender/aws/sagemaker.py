@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 from botocore.exceptions import ClientError
 
 from recommender.aws.clients import error_code, error_message, passing_troubles, sagemaker
-from recommender.errors import ConflictingResourceError, ServiceUnavailableError
+from recommender.errors import ConflictingResourceError, EndpointBusyError
 
 if TYPE_CHECKING:
     from mypy_boto3_sagemaker.type_defs import (
@@ -106,7 +106,7 @@ def ensure_endpoint(name: str, config: str) -> None:
     """Create the endpoint, or move it to the config, or find that this is under way or done.
 
     Raises:
-        ServiceUnavailableError: it is busy with something else just now; ask again.
+        EndpointBusyError: it is at work for another run just now; ask again.
     """
     found = describe_endpoint(name)
     if found is None:
@@ -123,10 +123,10 @@ def ensure_endpoint(name: str, config: str) -> None:
         # It never served anything: only a new one can.
         with passing_troubles("sagemaker:DeleteEndpoint"):
             sagemaker().delete_endpoint(EndpointName=name)
-        raise ServiceUnavailableError("sagemaker:UpdateEndpoint", f"{name} is being made anew")
+        raise EndpointBusyError(name, "being made anew")
     pending = found.get("PendingDeploymentSummary", {}).get("EndpointConfigName")
     if config not in (pending, found.get("EndpointConfigName")):
-        raise ServiceUnavailableError("sagemaker:UpdateEndpoint", f"{name} is {status}")
+        raise EndpointBusyError(name, status)
 
 
 def _training_facts(job: Mapping[str, object]) -> dict[str, object]:

@@ -1,7 +1,7 @@
 """Take a catalog's snapshot; remember file versions that were refused."""
 
 from recommender.aws import storage
-from recommender.runs import Snapshot, SnapshotFile, refusal_key
+from recommender.runs import Snapshot, SnapshotFile, refusal_key, refusal_prefix
 
 
 def take(
@@ -18,9 +18,11 @@ def take(
     """
     files: list[SnapshotFile] = []
     refused: list[dict[str, object]] = []
+    known = storage.list_keys(artifacts_bucket, refusal_prefix(catalog))
     for prefix in (f"ratings/{catalog}/", f"catalogs/{catalog}/"):
         for file in storage.list_latest(ratings_bucket, prefix):
-            refusal = storage.read_json_if_there(artifacts_bucket, refusal_key(catalog, file))
+            key = refusal_key(catalog, file)
+            refusal = storage.read_json(artifacts_bucket, key) if key in known else None
             if refusal is not None and refusal["execution"] != execution:
                 refused.append(refusal)
             else:

@@ -51,6 +51,13 @@ def list_latest(bucket: str, prefix: str) -> list[SnapshotFile]:
     return found
 
 
+def list_keys(bucket: str, prefix: str) -> set[str]:
+    """List the keys under a prefix."""
+    with passing_troubles("s3:ListObjectsV2"):
+        pages = s3().get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=prefix)
+        return {one["Key"] for page in pages for one in page.get("Contents", [])}
+
+
 def read_version(bucket: str, file: SnapshotFile) -> bytes:
     """Read exactly the version that a snapshot names."""
     with passing_troubles("s3:GetObjectVersion"):

@@ -1,0 +1,87 @@
+"""Whole runs of the planted catalog, told what happens at each of its waits."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from recommender.vocabulary import Vocabulary
+
+from functions.admit_upload import app as admit_upload
+from testbed import films
+from testbed.events import object_created
+from testbed.machine import Execution, State
+from testbed.stage import Stage
+
+ENDPOINT = "matinee-films"
+
+
+def upload_films(stage: Stage) -> None:
+    """Put the planted catalog's files into the bucket."""
+    stage.upload(films.TRAIN_KEY, films.ratings("train"))
+    stage.upload(films.TEST_KEY, films.ratings("test"))
+    stage.upload(films.ITEMS_KEY, films.titles())
+
+
+def admit(stage: Stage, key: str = films.TRAIN_KEY) -> State:
+    """Tell of an upload."""
+    event = object_created(stage.ratings, key)
+    return stage.run("AdmitUpload", admit_upload.lambda_handler, event)
+
+
+def archive(stage: Stage, run_id: str, sign: int = 1) -> bytes:
+    """The model that training would make of a run's vocabulary."""
+    data = stage.kept(f"runs/films/{run_id}/vocabulary/vocabulary.json")
+    vocabulary = Vocabulary.from_json(data)
+    return films.model(vocabulary.users, vocabulary.items, sign=sign)
+
+
+@dataclass
+class Outside:
+    """What SageMaker does while a run waits for it; as a rule all goes well at once.
+
+    Attributes:
+        settles: called with the execution's data before the bucket is looked at.
+        trains: called with the execution's data at each wait for training.
+        deploys: called with it at each wait for the endpoint.
+    """
+
+    stage: Stage
+    sign: int = 1
+    trains: Callable[[State], None] | None = None
+    deploys: Callable[[State], None] | None = None
+    settles: Callable[[State], None] | None = None
+
+    def during(self) -> dict[str, Callable[[State], None]]:
+        """By the names of the Wait states."""
+        return {
+            "Settle": self.settles or _nothing,
+            "Wait for training": self.trains or self._train,
+            "Wait for endpoint": self.deploys or self._deploy,
+        }
+
+    def _train(self, data: State) -> None:
+        model = archive(self.stage, data["encoding"]["runId"], self.sign)
+        self.stage.sagemaker.complete(data["training"]["trainingJobName"], model)
+
+    def _deploy(self, data: State) -> None:
+        self.stage.sagemaker.settle(data["endpoint"]["endpointName"])
+
+
+def _nothing(_: State) -> None:
+    """As a rule, nothing happens while a run settles."""
+
+
+def run(stage: Stage, name: str, outside: Outside | None = None) -> Execution:
+    """Walk an execution that was started to its end."""
+    _, given = stage.executions()[name]
+    during = (outside or Outside(stage)).during()
+    return Execution(stage, name, given, during).run()
+
+
+def promoted(stage: Stage) -> Execution:
+    """Upload the planted catalog and run it until its model serves."""
+    upload_films(stage)
+    done = run(stage, admit(stage)["execution"])
+    assert done.status == "SUCCEEDED", done.error  # noqa: S101  # what follows builds on it
+    stage.notices()
+    stage.calls.clear()
+    return done

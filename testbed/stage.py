@@ -1,0 +1,280 @@
+"""The stack in memory: real resources of moto, named as the template names them."""
+
+import json
+import os
+import warnings
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from functools import cache
+from typing import TYPE_CHECKING, Any, cast
+
+import boto3
+from aws_lambda_powertools.utilities.typing import LambdaContext
+from botocore.client import BaseClient
+from botocore.model import OperationModel
+from moto import mock_aws
+from moto.stepfunctions.models import stepfunctions_backends
+from recommender.aws import clients, serving
+from recommender.observability import metrics
+
+from testbed import template
+from testbed.sagemaker import SageMaker
+from testbed.template import ACCOUNT, REGION
+
+if TYPE_CHECKING:
+    from functools import _lru_cache_wrapper
+
+    from mypy_boto3_dynamodb import DynamoDBClient
+    from mypy_boto3_s3 import S3Client
+    from mypy_boto3_sns import SNSClient
+    from mypy_boto3_sqs import SQSClient
+    from mypy_boto3_stepfunctions import SFNClient
+
+Handler = Callable[[dict[str, Any], LambdaContext], Any]
+
+_CLIENTS: "tuple[_lru_cache_wrapper[Any], ...]" = (
+    clients.s3,
+    clients.dynamodb,
+    clients.sagemaker,
+    clients.sagemaker_runtime,
+    clients.stepfunctions,
+    clients.sns,
+)
+_ENVIRONMENT = {
+    "AWS_ACCESS_KEY_ID": "testing",
+    "AWS_SECRET_ACCESS_KEY": "testing",
+    "AWS_SESSION_TOKEN": "testing",
+    "AWS_DEFAULT_REGION": REGION,
+}
+
+
+@dataclass(frozen=True)
+class Call:
+    """One call of AWS that the code under test made."""
+
+    service: str
+    operation: str
+    parameters: Mapping[str, Any]
+    error: str
+
+
+@dataclass(frozen=True)
+class Notice:
+    """What people were told."""
+
+    subject: str
+    facts: dict[str, Any]
+
+
+class _Context:
+    """Says of an invocation what Lambda says."""
+
+    function_name = "matinee"
+    memory_limit_in_mb = 512
+    aws_request_id = "11111111-2222-3333-4444-555555555555"
+    invoked_function_arn = f"arn:aws:lambda:{REGION}:{ACCOUNT}:function:matinee"
+
+
+@dataclass
+class Stage:
+    """Buckets, table, topic, state machine and SageMaker, ready for handlers to run on.
+
+    Attributes:
+        calls: every call of AWS that the code under test made, in order.
+    """
+
+    s3: "S3Client"
+    dynamodb: "DynamoDBClient"
+    stepfunctions: "SFNClient"
+    sns: "SNSClient"
+    sqs: "SQSClient"
+    sagemaker: SageMaker
+    ratings: str
+    artifacts: str
+    table: str
+    machine: str
+    topic: str
+    inbox: str
+    calls: list[Call] = field(default_factory=list)
+
+    def run(self, function: str, handler: Handler, event: Mapping[str, Any]) -> dict[str, Any]:
+        """Run a handler as Lambda does: its environment from the template, JSON in, JSON out."""
+        with _environment(template.environment(function)), warnings.catch_warnings():
+            # Not every invocation has something to count.
+            warnings.filterwarnings("ignore", message="No application metrics to publish")
+            answer = handler(json.loads(json.dumps(event)), cast("LambdaContext", _Context()))
+        return cast("dict[str, Any]", json.loads(json.dumps(answer)))
+
+    def upload(self, key: str, data: bytes | str) -> str:
+        """Put a file into the ratings bucket, and name its version."""
+        body = data.encode() if isinstance(data, str) else data
+        return self.s3.put_object(Bucket=self.ratings, Key=key, Body=body)["VersionId"]
+
+    def keep(self, key: str, value: object) -> None:
+        """Put JSON into the artifacts bucket."""
+        self.s3.put_object(Bucket=self.artifacts, Key=key, Body=json.dumps(value).encode())
+
+    def kept(self, key: str) -> bytes:
+        """Read an object of the artifacts bucket."""
+        return self.s3.get_object(Bucket=self.artifacts, Key=key)["Body"].read()
+
+    def kept_json(self, key: str) -> dict[str, Any]:
+        """Read JSON of the artifacts bucket."""
+        return cast("dict[str, Any]", json.loads(self.kept(key)))
+
+    def keys(self, prefix: str = "") -> list[str]:
+        """List the artifacts bucket."""
+        found = self.s3.list_objects_v2(Bucket=self.artifacts, Prefix=prefix)
+        return [one["Key"] for one in found.get("Contents", [])]
+
+    def executions(self) -> dict[str, tuple[str, dict[str, Any]]]:
+        """Every execution there is: its status and its input, by its name."""
+        listed = self.stepfunctions.list_executions(stateMachineArn=self.machine)["executions"]
+        found: dict[str, tuple[str, dict[str, Any]]] = {}
+        for one in listed:
+            told = self.stepfunctions.describe_execution(executionArn=one["executionArn"])
+            found[one["name"]] = (told["status"], json.loads(told["input"]))
+        return found
+
+    def start(self, execution: str, catalog: str = "films") -> None:
+        """Let an execution run."""
+        self.stepfunctions.start_execution(
+            stateMachineArn=self.machine, name=execution, input=json.dumps({"catalog": catalog})
+        )
+
+    def end(self, execution: str, status: str) -> None:
+        """Let an execution end."""
+        machines = stepfunctions_backends[ACCOUNT][REGION].state_machines
+        (found,) = (
+            one for machine in machines for one in machine.executions if one.name == execution
+        )
+        found.status = status
+
+    def lease(self, catalog: str = "films") -> dict[str, Any]:
+        """The lease's attributes as plain values; none when there is no lease."""
+        key = {"catalog": {"S": catalog}, "record": {"S": "lease"}}
+        item = self.dynamodb.get_item(TableName=self.table, Key=key).get("Item", {})
+        values = {name: next(iter(value.values())) for name, value in item.items()}
+        return {name: value for name, value in values.items() if name not in key}
+
+    def notices(self) -> list[Notice]:
+        """Everything that people were told since the last look."""
+        found = []
+        while True:
+            answer = self.sqs.receive_message(QueueUrl=self.inbox, MaxNumberOfMessages=10)
+            if "Messages" not in answer:
+                return found
+            for message in answer["Messages"]:
+                told = json.loads(message["Body"])
+                found.append(Notice(told["Subject"], json.loads(told["Message"])))
+                self.sqs.delete_message(QueueUrl=self.inbox, ReceiptHandle=message["ReceiptHandle"])
+
+
+@contextmanager
+def aws() -> Iterator[None]:
+    """Let every call of AWS end in memory, with nothing left of the calls before."""
+    with _environment(_ENVIRONMENT), mock_aws():
+        before = boto3.DEFAULT_SESSION
+        boto3.DEFAULT_SESSION = _session()
+        _forget()
+        try:
+            yield
+        finally:
+            _forget()
+            boto3.DEFAULT_SESSION = before
+
+
+@contextmanager
+def set_up() -> Iterator[Stage]:
+    """Make the resources of the stack; to be used inside of ``aws``."""
+    environment = {**template.environment("AdmitUpload"), **template.environment("EncodeRatings")}
+    ratings, artifacts = environment["RATINGS_BUCKET"], environment["ARTIFACTS_BUCKET"]
+    s3, dynamodb = boto3.client("s3"), boto3.client("dynamodb")
+    stepfunctions, sns, sqs = (
+        boto3.client("stepfunctions"),
+        boto3.client("sns"),
+        boto3.client("sqs"),
+    )
+    for bucket in (ratings, artifacts):
+        s3.create_bucket(Bucket=bucket)
+    s3.put_bucket_versioning(Bucket=ratings, VersioningConfiguration={"Status": "Enabled"})
+    table = template.resources()["StateTable"]["Properties"]
+    dynamodb.create_table(
+        TableName=environment["STATE_TABLE"],
+        **{name: table[name] for name in ("BillingMode", "AttributeDefinitions", "KeySchema")},
+    )
+    machine_name = environment["STATE_MACHINE_ARN"].rpartition(":")[2]
+    machine = stepfunctions.create_state_machine(
+        name=machine_name, definition="{}", roleArn=f"arn:aws:iam::{ACCOUNT}:role/{machine_name}"
+    )["stateMachineArn"]
+    topic = sns.create_topic(Name=environment["NOTICE_TOPIC_ARN"].rpartition(":")[2])["TopicArn"]
+    inbox = sqs.create_queue(QueueName="inbox")["QueueUrl"]
+    arn = f"arn:aws:sqs:{REGION}:{ACCOUNT}:inbox"
+    sns.subscribe(TopicArn=topic, Protocol="sqs", Endpoint=arn)
+    stage = Stage(
+        s3=s3,
+        dynamodb=dynamodb,
+        stepfunctions=stepfunctions,
+        sns=sns,
+        sqs=sqs,
+        sagemaker=SageMaker(s3),
+        ratings=ratings,
+        artifacts=artifacts,
+        table=environment["STATE_TABLE"],
+        machine=machine,
+        topic=topic,
+        inbox=inbox,
+    )
+    stage.sagemaker.attach(clients.sagemaker(), clients.sagemaker_runtime())
+    for client in _CLIENTS:
+        _record(client(), stage.calls)
+    # On Lambda both stand in the environment before anything is imported.
+    before = metrics.namespace, metrics.service
+    metrics.namespace = environment["POWERTOOLS_METRICS_NAMESPACE"]
+    metrics.service = environment["POWERTOOLS_SERVICE_NAME"]
+    try:
+        yield stage
+    finally:
+        metrics.namespace, metrics.service = before
+
+
+def _record(client: BaseClient, calls: list[Call]) -> None:
+    service = client.meta.service_model.service_id.hyphenize()
+
+    def keep_parameters(params: object, context: dict[str, Any], **_: object) -> None:
+        context["parameters"] = params
+
+    def keep_call(
+        parsed: Mapping[str, Any], model: OperationModel, context: Mapping[str, Any], **_: object
+    ) -> None:
+        error = parsed.get("Error", {}).get("Code", "")
+        calls.append(Call(service, model.name, context["parameters"], error))
+
+    client.meta.events.register(f"provide-client-params.{service}", keep_parameters)
+    client.meta.events.register(f"after-call.{service}", keep_call)
+
+
+@cache
+def _session() -> boto3.Session:
+    """One session for all tests: it reads each service model once."""
+    return boto3.Session()
+
+
+def _forget() -> None:
+    for client in _CLIENTS:
+        client.cache_clear()
+    serving.load.cache_clear()
+    serving._pointers.clear()  # what a container remembers, it must forget here
+    serving._variants.clear()
+
+
+@contextmanager
+def _environment(values: Mapping[str, str]) -> Iterator[None]:
+    before = dict(os.environ)
+    os.environ.update(values)
+    try:
+        yield
+    finally:
+        os.environ.clear()
+        os.environ.update(before)

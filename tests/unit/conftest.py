@@ -1,0 +1,21 @@
+"""No unit test can reach a network: AWS is in memory, and nothing is left of the test before."""
+
+from collections.abc import Iterator
+
+import pytest
+
+from testbed import stage as stages
+from testbed.stage import Stage
+
+
+@pytest.fixture(autouse=True)
+def aws() -> Iterator[None]:
+    with stages.aws():
+        yield
+
+
+@pytest.fixture
+def stage(aws: None) -> Iterator[Stage]:
+    """The stack's resources, as the template names them."""
+    with stages.set_up() as made:
+        yield made

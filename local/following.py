@@ -119,10 +119,17 @@ def _training(stack: Stack, since: datetime) -> str:
     logs = stack.client("logs")
     group = "/aws/sagemaker/TrainingJobs"
     try:
-        events = logs.filter_log_events(logGroupName=group, logStreamNamePrefix=f"{name}/")
+        streams = logs.describe_log_streams(logGroupName=group, logStreamNamePrefix=f"{name}/")
     except logs.exceptions.ResourceNotFoundException:
         return "starting"
-    found = [_EPOCH.search(event["message"]) for event in events["events"]]
+    messages = [
+        event["message"]
+        for stream in streams["logStreams"]
+        for event in logs.get_log_events(logGroupName=group, logStreamName=stream["logStreamName"])[
+            "events"
+        ]
+    ]
+    found = [_EPOCH.search(message) for message in messages]
     done = [match.group(1) for match in found if match]
     return f"{float(done[-1]):.0f} % of epochs" if done else "starting"
 

@@ -41,7 +41,7 @@ check: install
 	.venv/bin/lint-imports
 	$(sam) validate --lint --region us-east-1
 	.venv/bin/cfn-lint template.yaml
-	.venv/bin/python -m pytest $(ARGS)
+	$(MAKE) test
 
 install: .venv/.dev .venvs/sam/.installed .venvs/emulator/.installed
 

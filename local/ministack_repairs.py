@@ -4,10 +4,12 @@ Each repair is one function here, and has a test in ``tests/integration/test_emu
 fails without it. Imports nothing but MiniStack and the standard library.
 """
 
+import json
 import os
 import threading
 import time
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 
@@ -51,6 +53,23 @@ def name_errors_by_their_class() -> None:
     lambda_svc._execute_function_warm = with_class_names
 
 
+def record_events(folder: Path) -> None:
+    """Keep what each function received last, as ``<its name>.json``."""
+    from ministack.services import lambda_svc
+
+    run: Callable[..., dict[str, Any]] = lambda_svc._execute_function_warm
+
+    def with_record(function: dict[str, Any], event: object, *rest: object) -> dict[str, Any]:
+        name = (function.get("config") or function)["FunctionName"]
+        # Renamed when whole: functions run at the same time, and may be looked at meanwhile.
+        part = folder / f"{name}.{threading.get_ident()}"
+        part.write_text(json.dumps(event, indent=2) + "\n")
+        part.replace(folder / f"{name}.json")
+        return run(function, event, *rest)
+
+    lambda_svc._execute_function_warm = with_record
+
+
 def end_with(parent: int) -> None:
     """End this process when its starter is gone, however that ended."""
 
@@ -67,4 +86,6 @@ if __name__ == "__main__":
 
     end_with(os.getppid())
     name_errors_by_their_class()
+    if recording := os.environ.get("MATINEE_RECORD_EVENTS"):
+        record_events(Path(recording))
     main()

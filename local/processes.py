@@ -1,4 +1,4 @@
-"""Child processes and loopback ports."""
+"""Child processes and ports."""
 
 import contextlib
 import os
@@ -10,22 +10,26 @@ import urllib.request
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
-HOST = "127.0.0.1"
+LOOPBACK = "127.0.0.1"
 
 
 class StartError(RuntimeError):
     """A server did not come up; the message says where its log is."""
 
 
-def choose_port(preferred: int) -> int:
-    """Take the preferred loopback port if it is free, else any other."""
+def choose_port(preferred: int, host: str = LOOPBACK) -> int:
+    """Take the preferred port if it is free, else any other.
+
+    Raises:
+        StartError: this machine has no such address.
+    """
     for port in (preferred, 0):
         with socket.socket() as probe:
             probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             with contextlib.suppress(OSError):
-                probe.bind((HOST, port))
+                probe.bind((host, port))
                 return int(probe.getsockname()[1])
-    raise StartError("no loopback port is free")
+    raise StartError(f"no port of {host} can be had: is it an address of this machine?")
 
 
 class Server:

@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING, Any
 
 import boto3
 
-from local.processes import HOST, Server, answers, choose_port
+from local import sam_local
+from local.processes import LOOPBACK, Server, answers, choose_port
 
 if TYPE_CHECKING:
     from types import TracebackType
@@ -25,6 +26,7 @@ STACK_NAME = "matinee"
 REGION = "us-east-1"
 _PYTHON = f"{sys.version_info.major}.{sys.version_info.minor}"
 _ARCHITECTURE = {"aarch64": "arm64", "arm64": "arm64"}.get(platform.machine(), "x86_64")
+_RUNTIME = {"PythonRuntime": f"python{_PYTHON}", "Architecture": _ARCHITECTURE}
 
 
 class DeployError(RuntimeError):
@@ -39,9 +41,7 @@ def build() -> None:
     """
     _sam(
         "build",
-        "--parameter-overrides",
-        f"PythonRuntime=python{_PYTHON}",
-        f"Architecture={_ARCHITECTURE}",
+        *_overrides(_RUNTIME),
         env={
             "LAMBDA_PYTHON": _PYTHON,
             "LAMBDA_ARCH": _ARCHITECTURE,
@@ -52,25 +52,42 @@ def build() -> None:
 
 @dataclass
 class Stack:
-    """Both servers and the deployed template. Use as a context manager."""
+    """Both servers and the deployed template. Use as a context manager.
+
+    Attributes:
+        folder: where everything of the stack lies, such as ``events/``: what each function last
+            received.
+        host: the address to listen on. Docker's bridge lets containers in too.
+        emulator_port: the port to take if it is free, else any other; so is ``sagemaker_port``.
+    """
 
     folder: Path = STATE
+    host: str = LOOPBACK
     settle_seconds: int = 2
     poll_seconds: int = 1
-    emulator_port: int = field(default_factory=lambda: choose_port(4566))
-    sagemaker_port: int = field(default_factory=lambda: choose_port(4567))
+    emulator_port: int = 4566
+    sagemaker_port: int = 4567
     outputs: dict[str, str] = field(default_factory=dict)
     _servers: list[Server] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        self.emulator_port = choose_port(self.emulator_port, self.host)
+        self.sagemaker_port = choose_port(self.sagemaker_port, self.host)
+
+    @property
+    def events(self) -> Path:
+        """Folder of the payloads that functions received: the last one of each."""
+        return self.folder / "events"
 
     @property
     def endpoint_url(self) -> str:
         """Where the emulator listens."""
-        return f"http://{HOST}:{self.emulator_port}"
+        return f"http://{self.host}:{self.emulator_port}"
 
     @property
     def sagemaker_url(self) -> str:
         """Where the local SageMaker listens."""
-        return f"http://{HOST}:{self.sagemaker_port}"
+        return f"http://{self.host}:{self.sagemaker_port}"
 
     @property
     def api_base_url(self) -> str:
@@ -108,7 +125,7 @@ class Stack:
             StartError: one did not come up.
         """
         shutil.rmtree(self.folder, ignore_errors=True)
-        self.folder.mkdir(parents=True)
+        self.events.mkdir(parents=True)
         inherited = {k: v for k, v in os.environ.items() if not k.startswith("AWS_")}
         # Files of the emulator go where the rest of the stack lies.
         temporary = tempfile.mkdtemp(prefix="tmp-", dir=self.folder)
@@ -119,8 +136,9 @@ class Stack:
             | self.environment()
             | {
                 "GATEWAY_PORT": str(self.emulator_port),
-                "BIND_HOST": HOST,
-                "MINISTACK_HOST": HOST,
+                "BIND_HOST": self.host,
+                "MINISTACK_HOST": self.host,
+                "MATINEE_RECORD_EVENTS": str(self.events),
                 "IOT_MTLS_ENABLED": "false",
                 "TMPDIR": temporary,
                 "LOG_LEVEL": "INFO",
@@ -137,6 +155,8 @@ class Stack:
                 sys.executable,
                 "-m",
                 "local.sagemaker",
+                "--host",
+                self.host,
                 "--port",
                 str(self.sagemaker_port),
                 "--state",
@@ -165,18 +185,21 @@ class Stack:
             "CAPABILITY_IAM",
             "--no-confirm-changeset",
             "--no-fail-on-empty-changeset",
-            "--parameter-overrides",
-            f"PythonRuntime=python{_PYTHON}",
-            f"Architecture={_ARCHITECTURE}",
-            f"SettleSeconds={self.settle_seconds}",
-            f"PollSeconds={self.poll_seconds}",
+            *_overrides(self._parameters()),
             env=self.environment(),
         )
         stacks = self.client("cloudformation").describe_stacks(StackName=STACK_NAME)["Stacks"]
         self.outputs = {row["OutputKey"]: row["OutputValue"] for row in stacks[0]["Outputs"]}
 
     def save(self) -> None:
-        """Write down where everything is, for ``make down`` and for people."""
+        """Write down where everything is, for ``make down``, ``sam local`` and people."""
+        sam_local.write(
+            self.folder,
+            ROOT / ".aws-sam/build/template.yaml",
+            ROOT / ".venvs/sam/bin/python",
+            self._parameters(),
+            self._variables(),
+        )
         facts = {
             "pid": os.getpid(),
             "environment": self.environment(),
@@ -184,6 +207,31 @@ class Stack:
             "outputs": self.outputs,
         }
         (self.folder / "stack.json").write_text(json.dumps(facts, indent=2) + "\n")
+
+    def _parameters(self) -> dict[str, str]:
+        return _RUNTIME | {
+            "SettleSeconds": str(self.settle_seconds),
+            "PollSeconds": str(self.poll_seconds),
+        }
+
+    def _variables(self) -> dict[str, dict[str, str]]:
+        """Each function's environment by its logical id, with endpoints as a container sees them."""
+        # Docker Desktop has a name for the machine whose loopback its containers cannot see.
+        seen = "host.docker.internal" if self.host == LOOPBACK else self.host
+        endpoints = {
+            name: value.replace(f"//{self.host}:", f"//{seen}:")
+            for name, value in self.environment().items()
+        }
+        functions = self.client("lambda")
+        resources = self.client("cloudformation").describe_stack_resources(StackName=STACK_NAME)
+        return {
+            one["LogicalResourceId"]: endpoints
+            | functions.get_function_configuration(FunctionName=one["PhysicalResourceId"])[
+                "Environment"
+            ]["Variables"]
+            for one in resources["StackResources"]
+            if one["ResourceType"] == "AWS::Lambda::Function"
+        }
 
     def stop(self) -> None:
         """Stop both servers and all that they started."""
@@ -209,6 +257,10 @@ class Stack:
         trace: "TracebackType | None",
     ) -> None:
         self.stop()
+
+
+def _overrides(parameters: dict[str, str]) -> list[str]:
+    return ["--parameter-overrides", *(f"{name}={value}" for name, value in parameters.items())]
 
 
 def _sam(*arguments: str, env: dict[str, str]) -> None:

@@ -17,7 +17,13 @@ from werkzeug.exceptions import (
 )
 from werkzeug.wrappers import Request, Response
 
-from .invocations import DECODERS, ENCODERS, JSON, decode_rows, encode_predictions
+from factorization_machines.invocations import (
+    DECODERS,
+    ENCODERS,
+    JSON,
+    decode_rows,
+    encode_predictions,
+)
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIEnvironment

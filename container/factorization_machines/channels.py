@@ -10,10 +10,10 @@ from recommender.features import FeatureRows, Float32s
 from recommender.machine import BINARY_CLASSIFIER
 from recommender.recordio import read_rows
 
-from .duplicates import with_distinct_columns
-from .errors import InvalidChannelError, UnsupportedJobError
-from .hyperparameters import Hyperparameters
-from .paths import Paths
+from factorization_machines.duplicates import with_distinct_columns
+from factorization_machines.errors import InvalidChannelError, UnsupportedJobError
+from factorization_machines.hyperparameters import Hyperparameters
+from factorization_machines.paths import Paths
 
 TRAIN, TEST = "train", "test"
 RECORDIO_PROTOBUF = "application/x-recordio-protobuf"

@@ -13,8 +13,8 @@ import numpy as np
 from recommender.features import FeatureRows, Float32s, Float64s, Integers
 from recommender.machine import BINARY_CLASSIFIER, FactorizationMachine
 
-from .errors import DivergedError
-from .hyperparameters import Hyperparameters, Term
+from factorization_machines.errors import DivergedError
+from factorization_machines.hyperparameters import Hyperparameters, Term
 
 # Rows between two looks at the interpreter, which is where a signal is noticed: well below half
 # a second of training even with many factors.

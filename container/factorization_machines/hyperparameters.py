@@ -22,7 +22,7 @@ from dataclasses import dataclass
 
 from recommender.machine import PREDICTOR_TYPES
 
-from .errors import InvalidHyperparametersError
+from factorization_machines.errors import InvalidHyperparametersError
 
 INIT_METHODS = ("normal", "uniform", "constant")
 TERMS = ("bias", "linear", "factors")

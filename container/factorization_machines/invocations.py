@@ -8,7 +8,7 @@ from recommender.errors import DamagedRecordError, InvalidRequestError, ShapeMis
 from recommender.features import FeatureRows, Float64s
 from recommender.recordio import read_rows, write_predictions
 
-from .duplicates import with_distinct_columns
+from factorization_machines.duplicates import with_distinct_columns
 
 JSON = "application/json"
 JSON_LINES = "application/jsonlines"

@@ -11,7 +11,7 @@ from recommender.evaluation import classification_metrics, regression_metrics
 from recommender.features import Float32s, Float64s
 from recommender.machine import BINARY_CLASSIFIER
 
-from .fit import EpochSummary
+from factorization_machines.fit import EpochSummary
 
 _logger = logging.getLogger("factorization_machines")
 

@@ -18,8 +18,8 @@ from recommender.artifact import read_artifact, read_model_zip
 from recommender.errors import DamagedArtifactError, MissingSettingsError, RecommenderError
 from recommender.machine import FactorizationMachine
 
-from .application import Application
-from .paths import ARCHIVE_FILE, MODEL_FILE, Paths
+from factorization_machines.application import Application
+from factorization_machines.paths import ARCHIVE_FILE, MODEL_FILE, Paths
 
 # SageMaker sends SIGKILL thirty seconds after SIGTERM.
 _SECONDS_TO_FINISH = 25

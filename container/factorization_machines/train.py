@@ -17,12 +17,12 @@ from recommender.artifact import write_model_zip
 from recommender.errors import RecommenderError
 from recommender.machine import predict
 
-from .channels import TEST, TRAIN, LabelledRows, channels_of_job, read_channel
-from .errors import InvalidHyperparametersError, UnsupportedJobError
-from .fit import fit
-from .hyperparameters import parse_hyperparameters
-from .journal import Journal, log_to_stdout
-from .paths import MODEL_FILE, Paths
+from factorization_machines.channels import TEST, TRAIN, LabelledRows, channels_of_job, read_channel
+from factorization_machines.errors import InvalidHyperparametersError, UnsupportedJobError
+from factorization_machines.fit import fit
+from factorization_machines.hyperparameters import parse_hyperparameters
+from factorization_machines.journal import Journal, log_to_stdout
+from factorization_machines.paths import MODEL_FILE, Paths
 
 _logger = logging.getLogger("factorization_machines")
 

@@ -23,8 +23,8 @@ def lambda_handler(event: dict[str, Any], context: LambdaContext) -> dict[str, o
     lease = leases.read(settings.state_table, catalog)
     mine = lease.owner == execution
     # A run that fails before it has a name of its own is known by its execution's.
-    noted = lease.run_id if mine else None
-    files = RunFiles(catalog, state.get("encoding", {}).get("runId") or noted or execution)
+    run_id = state.get("encoding", {}).get("runId") or lease.run_of(execution) or execution
+    files = RunFiles(catalog, run_id)
 
     if outcome in ("failed", "refused"):
         job = lease.training_job if mine else state.get("training", {}).get("trainingJobName")

@@ -10,7 +10,7 @@ from types import FrameType
 
 from local.sagemaker.app import DEFAULT_ACCOUNT, LocalSageMaker
 from local.sagemaker.images import Containers
-from local.sagemaker.server import LoopbackServer
+from local.sagemaker.server import LOOPBACK, LoopbackServer
 
 logger = logging.getLogger("local.sagemaker")
 
@@ -39,7 +39,7 @@ def main() -> int:
         arguments.state.resolve(), arguments.account, Containers(arguments.container_python)
     )
     service.warm_up()
-    with LoopbackServer(arguments.port, service) as server:
+    with LoopbackServer(arguments.port, service, arguments.host) as server:
         threading.Thread(target=server.serve_forever, args=(0.05,), daemon=True).start()
         print(server.url, flush=True)  # tells a launcher the port, and that calls are answered
         logger.info("SageMaker answers at %s", server.url)
@@ -55,7 +55,8 @@ def _arguments() -> argparse.Namespace:
         description="SageMaker on this machine: training jobs, endpoints and transform jobs as "
         "processes. S3 and CloudWatch Logs are those of AWS_ENDPOINT_URL.",
     )
-    parser.add_argument("--port", type=int, required=True, help="loopback port; 0 takes a free one")
+    parser.add_argument("--host", default=LOOPBACK, help="address to listen on (default: loopback)")
+    parser.add_argument("--port", type=int, required=True, help="0 takes a free one")
     parser.add_argument("--state", type=Path, required=True, help="folder for logs and job folders")
     parser.add_argument("--account", default=DEFAULT_ACCOUNT, help="twelve digits for ARNs")
     parser.add_argument(

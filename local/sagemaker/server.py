@@ -43,19 +43,19 @@ Application = Callable[[Call], Answer]
 
 
 class LoopbackServer(ThreadingHTTPServer):
-    """An HTTP server that only this machine can reach."""
+    """An HTTP server that only this machine can reach, unless it is given another address."""
 
     daemon_threads = True
     request_queue_size = 128
 
-    def __init__(self, port: int, application: Application) -> None:
-        super().__init__((LOOPBACK, port), _Handler)
+    def __init__(self, port: int, application: Application, host: str = LOOPBACK) -> None:
+        super().__init__((host, port), _Handler)
         self.application = application
 
     @property
     def url(self) -> str:
         """Where it listens; the port is real even when ``0`` was asked for."""
-        return f"http://{LOOPBACK}:{self.server_address[1]}"
+        return f"http://{self.server_address[0]!s}:{self.server_address[1]}"
 
 
 class _BrokenBodyError(Exception):

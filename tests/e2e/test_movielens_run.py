@@ -3,10 +3,12 @@
 import io
 import json
 import threading
+import warnings
 from typing import Any
 
 import numpy as np
 import pytest
+from scipy.sparse import csr_matrix
 
 from tests.e2e.conftest import Catalog
 
@@ -59,6 +61,22 @@ def test_encoding_reports_the_articles_figures(first: Catalog) -> None:
     assert round(counts["test_positive_share"], 2) == 0.58
     root = f"runs/ml-100k/{first.manifests()[0]['runId']}/"
     assert len(first.artifact(f"{root}train/part-00000.pbr")) == 5_796_480
+
+
+def test_the_train_file_is_the_sagemaker_sdks_to_the_byte(first: Catalog, movielens: Any) -> None:
+    rows = np.loadtxt(movielens.train, dtype=np.int64)
+    columns = np.stack([rows[:, 0] - 1, 943 + rows[:, 1] - 1], axis=1).ravel()
+    matrix = csr_matrix(
+        (np.ones(len(columns), np.float32), columns, np.arange(0, len(columns) + 1, 2)),
+        shape=(len(rows), 2_625),
+    )
+    expected = io.BytesIO()
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # the SDK's own imports warn
+        from sagemaker.amazon.common import write_spmatrix_to_sparse_tensor
+    write_spmatrix_to_sparse_tensor(expected, matrix, (rows[:, 2] >= 4).astype(np.float32))
+    root = f"runs/ml-100k/{first.manifests()[0]['runId']}/"
+    assert first.artifact(f"{root}train/part-00000.pbr") == expected.getvalue()
 
 
 def test_the_model_is_better_than_the_article_says(first: Catalog) -> None:

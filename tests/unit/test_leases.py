@@ -161,6 +161,31 @@ def test_what_an_owner_notes_is_forgotten_with_its_lease(stage: Stage) -> None:
     assert (forgotten.run_id, forgotten.training_job) == (None, None)
 
 
+@pytest.mark.parametrize("followed", [False, True])
+def test_who_gave_the_lease_back_last_is_still_known_by_its_run(
+    stage: Stage, followed: bool
+) -> None:
+    owner = taken(stage)
+    leases.note_run(stage.table, CATALOG, owner, "run")
+    if followed:
+        dirty(stage, owner)
+    following = leases.give_back(stage.table, CATALOG, owner)
+    lease = leases.read(stage.table, CATALOG)
+    assert lease.run_of(owner) == "run"
+    assert lease.run_of(str(following)) is None
+    assert lease.run_of("somebody else") is None
+
+
+def test_a_new_owner_that_handed_nothing_on_leaves_no_trace_of_the_one_before(
+    stage: Stage,
+) -> None:
+    owner = taken(stage)
+    leases.note_run(stage.table, CATALOG, owner, "run")
+    leases.give_back(stage.table, CATALOG, owner)
+    taken(stage)
+    assert leases.read(stage.table, CATALOG).run_of(owner) is None
+
+
 @pytest.mark.parametrize(
     "act",
     [
@@ -333,7 +358,7 @@ def machine(stage: Stage) -> type[RuleBasedStateMachine]:
                 self.model = Model(before.fence + 1, following, predecessor=owner)
             else:
                 assert following is None
-                self.model = Model(before.fence)
+                self.model = Model(before.fence, predecessor=owner)
             return following or "nobody"
 
         @rule(target=owners, alive=st.booleans())
@@ -364,7 +389,7 @@ def test_the_lease_behaves_like_one_written_on_paper(stage: Stage) -> None:
     run_machine(
         machine(stage),
         settings=settings(
-            max_examples=25,
+            max_examples=15,
             stateful_step_count=20,
             deadline=None,
             suppress_health_check=[HealthCheck.too_slow],

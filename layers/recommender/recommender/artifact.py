@@ -18,11 +18,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from .errors import DamagedArtifactError
-from .features import Float32s
-from .machine import BINARY_CLASSIFIER, PREDICTOR_TYPES, FactorizationMachine
-from .ndarrays import ArraysError, read_arrays, write_arrays
-from .symbol import symbol_json
+from recommender.errors import DamagedArtifactError
+from recommender.features import Float32s
+from recommender.machine import BINARY_CLASSIFIER, PREDICTOR_TYPES, FactorizationMachine
+from recommender.ndarrays import ArraysError, read_arrays, write_arrays
+from recommender.symbol import symbol_json
 
 MODEL_MEMBER = "model_algo-1"
 

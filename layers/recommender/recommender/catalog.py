@@ -11,7 +11,7 @@ from typing import Any, TypedDict
 
 import fastjsonschema
 
-from .errors import InvalidCatalogNameError, InvalidConfigError
+from recommender.errors import InvalidCatalogNameError, InvalidConfigError
 
 _NAME = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,30}[a-z0-9])?")
 _RATINGS = "ratings"

@@ -7,12 +7,12 @@ from dataclasses import dataclass, field
 import numpy as np
 import numpy.typing as npt
 
-from . import recordio
-from .catalog import CatalogConfig
-from .errors import UnsuitableRatingsError
-from .identifiers import IdColumn
-from .ratings import Ratings
-from .vocabulary import Vocabulary
+from recommender import recordio
+from recommender.catalog import CatalogConfig
+from recommender.errors import UnsuitableRatingsError
+from recommender.identifiers import IdColumn
+from recommender.ratings import Ratings
+from recommender.vocabulary import Vocabulary
 
 __all__ = [
     "Dataset",

@@ -5,8 +5,8 @@ from dataclasses import dataclass, fields
 
 import numpy as np
 
-from .errors import ShapeMismatchError
-from .features import Float64s, Floats, Integers
+from recommender.errors import ShapeMismatchError
+from recommender.features import Float64s, Floats, Integers
 
 _CLIP = 1e-15
 _THRESHOLD = 0.5

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from .errors import ShapeMismatchError
+from recommender.errors import ShapeMismatchError
 
 Floats = npt.NDArray[np.floating]
 Integers = npt.NDArray[np.int64]

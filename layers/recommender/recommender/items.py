@@ -3,11 +3,11 @@
 from collections.abc import Iterable, Sequence
 from functools import partial
 
-from .delimited import DELIMITERS, Record, Spellings, cells_of, find_columns, records
-from .errors import MalformedItemsError
-from .identifiers import id_problem
-from .json_rows import id_of, json_object
-from .uploads import Refuse, text_of
+from recommender.delimited import DELIMITERS, Record, Spellings, cells_of, find_columns, records
+from recommender.errors import MalformedItemsError
+from recommender.identifiers import id_problem
+from recommender.json_rows import id_of, json_object
+from recommender.uploads import Refuse, text_of
 
 MAX_TITLE_LENGTH = 1000
 

@@ -4,8 +4,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from .errors import ShapeMismatchError
-from .features import FeatureRows, Float32s, Float64s, Floats
+from recommender.errors import ShapeMismatchError
+from recommender.features import FeatureRows, Float32s, Float64s, Floats
 
 BINARY_CLASSIFIER = "binary_classifier"
 REGRESSOR = "regressor"

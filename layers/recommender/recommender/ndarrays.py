@@ -21,7 +21,7 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from .features import Float32s, Integers
+from recommender.features import Float32s, Integers
 
 _LIST_MAGIC = 0x112
 _V1, _V2, _V3 = 0xF993FAC8, 0xF993FAC9, 0xF993FACA  # V3 differs in sizes that are unknown or zero

@@ -6,9 +6,9 @@ length of the keys is copied, and keys and label are stored over it, one word ea
 
 import numpy as np
 
-from .features import Float32s, Integers
-from .records import LABEL_PREFIX, VALUES_KEY, framed, shape_field
-from .wire import Bytes, Words, assemble, field, varint_lengths, varint_words, window
+from recommender.features import Float32s, Integers
+from recommender.records import LABEL_PREFIX, VALUES_KEY, framed, shape_field
+from recommender.wire import Bytes, Words, assemble, field, varint_lengths, varint_words, window
 
 # Two varints of four bytes each fill one word. Two of two bytes fill half a word, and then the
 # shorter store is not only faster: a whole word could reach past the end of a short record.

@@ -5,9 +5,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from .errors import ShapeMismatchError
-from .features import Float32s, Float64s, Floats, Integers
-from .machine import REGRESSOR, FactorizationMachine, link
+from recommender.errors import ShapeMismatchError
+from recommender.features import Float32s, Float64s, Floats, Integers
+from recommender.machine import REGRESSOR, FactorizationMachine, link
 
 UNKNOWN = -1
 

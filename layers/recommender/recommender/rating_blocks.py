@@ -6,8 +6,8 @@ from typing import TypeVar
 import numpy as np
 import numpy.typing as npt
 
-from .delimited import Layout
-from .rating_table import NO_TIMESTAMP, REQUIRED_COLUMNS, RatingsBuilder, read_timestamp
+from recommender.delimited import Layout
+from recommender.rating_table import NO_TIMESTAMP, REQUIRED_COLUMNS, RatingsBuilder, read_timestamp
 
 _NEWLINE = ord("\n")
 _WORD = 8  # bytes of a cell that fit one integer

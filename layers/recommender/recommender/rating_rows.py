@@ -4,9 +4,9 @@ import sys
 from collections.abc import Sequence
 from typing import Final
 
-from .delimited import Layout, find_columns, records
-from .json_rows import id_of, json_object, kind_of
-from .rating_table import (
+from recommender.delimited import Layout, find_columns, records
+from recommender.json_rows import id_of, json_object, kind_of
+from recommender.rating_table import (
     COLUMN_NAMES,
     NO_TIMESTAMP,
     REQUIRED_COLUMNS,

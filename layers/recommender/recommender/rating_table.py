@@ -9,8 +9,8 @@ from datetime import UTC, datetime
 import numpy as np
 import numpy.typing as npt
 
-from .delimited import Spellings
-from .identifiers import IdColumn, IdTable
+from recommender.delimited import Spellings
+from recommender.identifiers import IdColumn, IdTable
 
 MAX_REJECT_TEXT = 200
 ALWAYS_ALLOWED_REJECTS = 10

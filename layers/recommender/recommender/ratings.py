@@ -3,11 +3,11 @@
 from collections.abc import Iterator, Mapping, Sequence
 from functools import partial
 
-from .delimited import DELIMITERS, Layout, cells_of, find_columns
-from .errors import MalformedRatingsError
-from .rating_blocks import read_alike_rows
-from .rating_rows import lines_of, read_delimited, read_json_lines
-from .rating_table import (
+from recommender.delimited import DELIMITERS, Layout, cells_of, find_columns
+from recommender.errors import MalformedRatingsError
+from recommender.rating_blocks import read_alike_rows
+from recommender.rating_rows import lines_of, read_delimited, read_json_lines
+from recommender.rating_table import (
     ALWAYS_ALLOWED_REJECTS,
     COLUMN_NAMES,
     EXPECTED,
@@ -17,7 +17,7 @@ from .rating_table import (
     Reject,
     read_rating,
 )
-from .uploads import text_of
+from recommender.uploads import text_of
 
 __all__ = ["Ratings", "Reject", "parse_ratings"]
 

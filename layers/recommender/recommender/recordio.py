@@ -11,10 +11,10 @@ lengths says where a record begins.
 
 import numpy as np
 
-from .errors import DamagedRecordError, ShapeMismatchError
-from .features import FeatureRows, Float32s, Floats, Integers, check_columns
-from .pairs import MOST_COLUMNS, one_hot_records
-from .records import (
+from recommender.errors import DamagedRecordError, ShapeMismatchError
+from recommender.features import FeatureRows, Float32s, Floats, Integers, check_columns
+from recommender.pairs import MOST_COLUMNS, one_hot_records
+from recommender.records import (
     LABEL_PREFIX,
     MAGIC,
     VALUES,
@@ -27,7 +27,7 @@ from .records import (
     parse_record,
     shape_field,
 )
-from .wire import (
+from recommender.wire import (
     Bytes,
     assemble,
     packed_varints,

@@ -6,9 +6,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from .errors import DamagedRecordError, ShapeMismatchError
-from .features import Float32s, Floats, Integers
-from .wire import LONGEST_VARINT, field, packed_varints, varint
+from recommender.errors import DamagedRecordError, ShapeMismatchError
+from recommender.features import Float32s, Floats, Integers
+from recommender.wire import LONGEST_VARINT, field, packed_varints, varint
 
 MAGIC = 0xCED7230A
 VALUES = "values"  # the one key of either map

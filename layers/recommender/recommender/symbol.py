@@ -2,7 +2,7 @@
 
 import json
 
-from .machine import BINARY_CLASSIFIER
+from recommender.machine import BINARY_CLASSIFIER
 
 _MXNET_VERSION = 10901
 

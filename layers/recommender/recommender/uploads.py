@@ -5,7 +5,7 @@ import re
 import zlib
 from collections.abc import Callable
 
-from .errors import InputError
+from recommender.errors import InputError
 
 Refuse = Callable[[int, str], InputError]
 """Builds the error of the file at hand from a line number and a reason."""

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 
-from .errors import DamagedArtifactError
+from recommender.errors import DamagedArtifactError
 
 _VOCABULARY_VERSION = 1
 _INTEGER = re.compile(r"-?[0-9]+")

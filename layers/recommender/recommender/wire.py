@@ -6,7 +6,7 @@ from io import BytesIO
 import numpy as np
 import numpy.typing as npt
 
-from .features import Integers
+from recommender.features import Integers
 
 Bytes = npt.NDArray[np.uint8]
 Words = npt.NDArray[np.uint64]

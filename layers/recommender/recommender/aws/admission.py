@@ -26,20 +26,30 @@ def admit(catalog: str, settings: AdmitUploadSettings) -> tuple[str, bool]:
 def free_abandoned(catalog: str, execution: str, settings: AdmitUploadSettings) -> bool:
     """Free a catalog whose execution ended without giving the lease back.
 
+    Safe to repeat: a second call starts the next run when the first one died before it could.
+
     Returns:
         Whether there was anything to free.
     """
     lease = leases.read(settings.state_table, catalog)
-    if lease.owner != execution:
+    abandoned = lease.owner == execution
+    if abandoned:
+        _clean_up(lease)
+    elif lease.predecessor != execution:
         return False
-    _clean_up(lease)
     hand_on(catalog, execution, settings.state_machine_arn, settings)
-    notices.publish(
-        settings.notice_topic_arn,
-        f"{catalog}: run {execution} was abandoned; the model that served keeps serving",
-        {"outcome": "abandoned", "catalog": catalog, "execution": execution, "run": lease.run_id},
-    )
-    return True
+    if abandoned:
+        notices.publish(
+            settings.notice_topic_arn,
+            f"{catalog}: run {execution} was abandoned; the model that served keeps serving",
+            {
+                "outcome": "abandoned",
+                "catalog": catalog,
+                "execution": execution,
+                "run": lease.run_id,
+            },
+        )
+    return abandoned
 
 
 def hand_on(

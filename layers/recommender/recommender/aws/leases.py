@@ -2,7 +2,8 @@
 
 The item's attributes: ``owner`` (name of the execution that holds it; absent when free), ``fence``
 (grows with every owner), ``dirty`` (something arrived since the owner looked at the bucket),
-``predecessor`` (who handed it on), ``run_id`` and ``training_job`` (what to clean up after).
+``run_id`` and ``training_job`` (what to clean up after), ``predecessor`` and ``ended_run`` (who gave
+the lease back last, and its run: a last step that is repeated finds what it did).
 """
 
 from collections.abc import Callable
@@ -33,6 +34,13 @@ class Lease:
     predecessor: str | None
     run_id: str | None
     training_job: str | None
+    ended_run: str | None = None
+
+    def run_of(self, execution: str) -> str | None:
+        """The run that an execution makes, or made before it gave the lease back."""
+        if self.owner == execution:
+            return self.run_id
+        return self.ended_run if self.predecessor == execution else None
 
 
 def read(table: str, catalog: str) -> Lease:
@@ -52,6 +60,7 @@ def read(table: str, catalog: str) -> Lease:
         predecessor=text("predecessor"),
         run_id=text("run_id"),
         training_job=text("training_job"),
+        ended_run=text("ended_run"),
     )
 
 
@@ -73,7 +82,8 @@ def take(table: str, found: Lease) -> str | None:
     done = _update(
         table,
         found.catalog,
-        "SET #owner = :new, fence = :next, dirty = :no REMOVE predecessor, run_id, training_job",
+        "SET #owner = :new, fence = :next, dirty = :no "
+        "REMOVE predecessor, ended_run, run_id, training_job",
         condition,
         values,
     )
@@ -144,18 +154,19 @@ def give_back(table: str, catalog: str, owner: str) -> str | None:
             return None
         if lease.owner != owner:
             return lease.owner if lease.predecessor == owner else None
+        ended = "predecessor = :owner, ended_run = :run REMOVE run_id, training_job"
+        values = {":owner": _text(owner), ":run": _text(lease.run_id or owner)}
         if lease.dirty:
             name = _execution_name(catalog, lease.fence + 1)
             handed_on = _update(
                 table,
                 catalog,
-                "SET #owner = :new, fence = :next, dirty = :no, predecessor = :owner "
-                "REMOVE run_id, training_job",
+                f"SET #owner = :new, fence = :next, dirty = :no, {ended}",
                 "#owner = :owner AND dirty = :yes",
                 {
+                    **values,
                     ":new": _text(name),
                     ":next": _number(lease.fence + 1),
-                    ":owner": _text(owner),
                     ":yes": _flag(value=True),
                     ":no": _flag(value=False),
                 },
@@ -165,9 +176,9 @@ def give_back(table: str, catalog: str, owner: str) -> str | None:
         elif _update(
             table,
             catalog,
-            "REMOVE #owner, predecessor, run_id, training_job",
+            f"SET {ended}, #owner",
             "#owner = :owner AND dirty = :no",
-            {":owner": _text(owner), ":no": _flag(value=False)},
+            {**values, ":no": _flag(value=False)},
         ):
             return None
     raise ServiceUnavailableError("lease", f"catalog {catalog} changes too fast")

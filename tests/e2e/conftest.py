@@ -1,30 +1,16 @@
 """The local stack, started once a session, and catalogs to try on it."""
 
 import json
-import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
-from urllib.parse import quote
 
-import numpy as np
 import pytest
 
-from local import api
+from local.movielens import MovieLens, obtain
 from local.processes import choose_port
-from local.stack import REGION, ROOT, Stack, build
-
-QUICK = {
-    "num_factors": "4",
-    "epochs": "30",
-    "mini_batch_size": "100",
-    "factors_lr": "0.02",
-    "linear_lr": "0.02",
-    "factors_wd": "0.001",
-    "factors_init_sigma": "0.1",
-}
-"""Hyperparameters that learn a few hundred planted ratings in a moment."""
+from local.stack import ROOT, Stack, build
+from testbed.catalogs import Catalog
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -49,7 +35,7 @@ def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
 
 
 @pytest.fixture(scope="session")
-def notices(stack: Stack) -> Callable[[str], list[dict[str, Any]]]:
+def notices(stack: Stack) -> Callable[[str | None], list[dict[str, Any]]]:
     """Every notice that was published of a catalog so far."""
     sqs, sns = stack.client("sqs"), stack.client("sns")
     queue = sqs.create_queue(QueueName="notices")["QueueUrl"]
@@ -59,7 +45,7 @@ def notices(stack: Stack) -> Callable[[str], list[dict[str, Any]]]:
     sns.subscribe(TopicArn=stack.outputs["NoticeTopicArn"], Protocol="sqs", Endpoint=arn)
     found: list[dict[str, Any]] = []
 
-    def read(catalog: str) -> list[dict[str, Any]]:
+    def read(catalog: str | None) -> list[dict[str, Any]]:
         while messages := sqs.receive_message(QueueUrl=queue, MaxNumberOfMessages=10).get(
             "Messages"
         ):
@@ -71,130 +57,8 @@ def notices(stack: Stack) -> Callable[[str], list[dict[str, Any]]]:
     return read
 
 
-@dataclass
-class Catalog:
-    """One catalog of the stack, driven by S3 and HTTP alone."""
-
-    stack: Stack
-    name: str
-    likes: dict[tuple[str, str], int] = field(default_factory=dict)
-
-    def put(self, name: str, data: bytes, folder: str = "ratings") -> None:
-        self.stack.client("s3").put_object(
-            Bucket=self.stack.outputs["RatingsBucketName"],
-            Key=f"{folder}/{self.name}/{name}",
-            Body=data,
-        )
-
-    def configure(self, **settings: object) -> None:
-        hyperparameters = {**QUICK, **settings.pop("hyperparameters", {})}  # type: ignore[dict-item]
-        config = {"hyperparameters": hyperparameters, **settings}
-        self.put("config.json", json.dumps(config).encode(), folder="catalogs")
-
-    def executions(self) -> list[dict[str, Any]]:
-        """This catalog's executions, the oldest first."""
-        found = self.stack.client("stepfunctions").list_executions(
-            stateMachineArn=self.stack.outputs["StateMachineArn"]
-        )["executions"]
-        mine = [one for one in found if one["name"].rsplit("-", 2)[0] == self.name]
-        return sorted(mine, key=lambda one: one["name"])
-
-    def lease(self) -> dict[str, Any]:
-        return (
-            self.stack.client("dynamodb")
-            .get_item(
-                TableName=self.stack.outputs["StateTableName"],
-                Key={"catalog": {"S": self.name}, "record": {"S": "lease"}},
-                ConsistentRead=True,
-            )
-            .get("Item", {})
-        )
-
-    def settle(self, runs: int, seconds: float = 90) -> list[dict[str, Any]]:
-        """Wait until this many runs have ended and the catalog is free."""
-        deadline = time.monotonic() + seconds
-        while time.monotonic() < deadline:
-            found = self.executions()
-            ended = len(found) >= runs and all(one["status"] != "RUNNING" for one in found)
-            # An execution may be about to start for what arrived meanwhile: the lease knows.
-            if ended and "owner" not in self.lease():
-                return found
-            time.sleep(0.1)
-        raise AssertionError(
-            f"{self.name}: {[(x['name'], x['status']) for x in self.executions()]}"
-        )
-
-    def wait_for_state(self, state: str, run: int, seconds: float = 60) -> str:
-        """Wait until the run of that number entered a state; give its ARN."""
-        client = self.stack.client("stepfunctions")
-        deadline = time.monotonic() + seconds
-        while time.monotonic() < deadline:
-            found = self.executions()
-            if len(found) >= run:
-                arn = str(found[run - 1]["executionArn"])
-                events = client.get_execution_history(executionArn=arn)["events"]
-                entered = [
-                    one["stateEnteredEventDetails"]["name"]
-                    for one in events
-                    if "stateEnteredEventDetails" in one
-                ]
-                if state in entered:
-                    return arn
-            time.sleep(0.05)
-        raise AssertionError(f"{self.name} never came to {state!r}")
-
-    def output(self, execution: dict[str, Any]) -> dict[str, Any]:
-        told = self.stack.client("stepfunctions").describe_execution(
-            executionArn=execution["executionArn"]
-        )
-        return dict(json.loads(told["output"])["finish"])
-
-    def error(self, execution: dict[str, Any]) -> tuple[str, str]:
-        told = self.stack.client("stepfunctions").describe_execution(
-            executionArn=execution["executionArn"]
-        )
-        return told.get("error", ""), told.get("cause", "")
-
-    def artifact(self, key: str) -> bytes:
-        bucket = self.stack.outputs["ArtifactsBucketName"]
-        body = self.stack.client("s3").get_object(Bucket=bucket, Key=key)["Body"]
-        return bytes(body.read())
-
-    def artifacts(self) -> list[str]:
-        bucket = self.stack.outputs["ArtifactsBucketName"]
-        pages = (
-            self.stack.client("s3")
-            .get_paginator("list_objects_v2")
-            .paginate(Bucket=bucket, Prefix=f"runs/{self.name}/")
-        )
-        return [one["Key"] for page in pages for one in page.get("Contents", [])]
-
-    def manifests(self) -> list[dict[str, Any]]:
-        """Every run's manifest, by the time it finished."""
-        keys = [key for key in self.artifacts() if key.endswith("/manifest.json")]
-        found = [json.loads(self.artifact(key)) for key in keys]
-        return sorted(found, key=lambda one: str(one["execution"]))
-
-    def pointer(self) -> dict[str, Any]:
-        return dict(json.loads(self.artifact(f"current/{self.name}.json")))
-
-    def endpoint(self) -> dict[str, Any]:
-        client = self.stack.client("sagemaker")
-        return dict(client.describe_endpoint(EndpointName=f"matinee-{self.name}"))
-
-    def call(self, path: str, body: object = None, **more: Any) -> tuple[int, dict[str, Any]]:
-        url = f"{self.stack.api_base_url}/catalogs/{quote(self.name)}/{path}"
-        posts = body is not None or "raw" in more
-        return api.call(url, REGION, "POST" if posts else "GET", body, **more)
-
-    def predict(self, *pairs: tuple[str, str]) -> tuple[int, dict[str, Any]]:
-        return self.call(
-            "predictions", {"pairs": [{"user": user, "item": item} for user, item in pairs]}
-        )
-
-
 @pytest.fixture
-def new_catalog(stack: Stack, request: pytest.FixtureRequest) -> Callable[..., Catalog]:
+def new_catalog(stack: Stack) -> Callable[..., Catalog]:
     """Make a catalog of a name that no other test has."""
 
     def make(name: str) -> Catalog:
@@ -203,22 +67,6 @@ def new_catalog(stack: Stack, request: pytest.FixtureRequest) -> Callable[..., C
     return make
 
 
-def planted(seed: int = 7, users: int = 60, items: int = 40, share: float = 0.6) -> bytes:
-    """Ratings with something to learn: two kinds of users, two kinds of items, a little noise."""
-    rng = np.random.default_rng(seed)
-    lines = []
-    for user in range(1, users + 1):
-        for item in range(1, items + 1):
-            if rng.random() < share:
-                matches = user % 2 == item % 2
-                liked = matches if rng.random() < 0.95 else not matches
-                rating = rng.integers(4, 6) if liked else rng.integers(1, 4)
-                lines.append(f"{user}\t{item}\t{rating}\t{880000000 + len(lines)}\n")
-    return "".join(lines).encode()
-
-
 @pytest.fixture(scope="session")
-def movielens() -> Any:
-    from local.movielens import obtain
-
+def movielens() -> MovieLens:
     return obtain(ROOT / "build" / "data" / "ml-100k")

@@ -9,9 +9,10 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 
-from tests.e2e.conftest import Catalog, planted
+from local.stack import Stack
+from testbed.catalogs import Catalog, planted
 
-Notices = Callable[[str], list[dict[str, Any]]]
+Notices = Callable[[str | None], list[dict[str, Any]]]
 ENDLESS = {"epochs": "10000", "num_factors": "64", "mini_batch_size": "10"}
 
 
@@ -171,7 +172,7 @@ def spoil_the_model_once_judged(catalog: Catalog, serving_run: str) -> None:
         time.sleep(0.01)
 
 
-def test_an_error_keeps_its_class_name_on_its_way(stack: Any) -> None:
+def test_an_error_keeps_its_class_name_on_its_way(stack: Stack) -> None:
     answer = stack.client("lambda").invoke(
         FunctionName="matinee-encode-ratings",
         Payload=json.dumps({"catalog": "never-was", "execution": "nobody"}).encode(),
@@ -179,6 +180,6 @@ def test_an_error_keeps_its_class_name_on_its_way(stack: Any) -> None:
     assert json.loads(answer["Payload"].read())["errorType"] == "LeaseLostError"
 
 
-def test_what_does_not_exist_is_refused_by_the_local_sagemaker(stack: Any) -> None:
+def test_what_does_not_exist_is_refused_by_the_local_sagemaker(stack: Stack) -> None:
     with pytest.raises(ClientError, match="ValidationException"):
         stack.client("sagemaker").describe_endpoint(EndpointName="matinee-never-was")

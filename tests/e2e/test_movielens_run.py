@@ -10,11 +10,13 @@ import numpy as np
 import pytest
 from scipy.sparse import csr_matrix
 
-from tests.e2e.conftest import Catalog
+from local.movielens import MovieLens
+from local.stack import Stack
+from testbed.catalogs import Catalog
 
 
 @pytest.fixture(scope="module")
-def first(stack: Any, movielens: Any) -> Catalog:
+def first(stack: Stack, movielens: MovieLens) -> Catalog:
     catalog = Catalog(stack, "ml-100k")
     catalog.put("items.u.item", movielens.items.read_bytes(), folder="catalogs")
     catalog.put("test/ua.test", movielens.test.read_bytes())
@@ -24,7 +26,7 @@ def first(stack: Any, movielens: Any) -> Catalog:
 
 
 @pytest.fixture(scope="module")
-def second(first: Catalog, movielens: Any) -> dict[str, Any]:
+def second(first: Catalog, movielens: MovieLens) -> dict[str, Any]:
     """Correct five ratings, with prediction calls all the while."""
     before = {"manifest": first.manifests()[-1], "config": first.endpoint()["EndpointConfigName"]}
     rows = [line.split("\t") for line in movielens.train.read_text().splitlines()[:5]]
@@ -63,7 +65,9 @@ def test_encoding_reports_the_articles_figures(first: Catalog) -> None:
     assert len(first.artifact(f"{root}train/part-00000.pbr")) == 5_796_480
 
 
-def test_the_train_file_is_the_sagemaker_sdks_to_the_byte(first: Catalog, movielens: Any) -> None:
+def test_the_train_file_is_the_sagemaker_sdks_to_the_byte(
+    first: Catalog, movielens: MovieLens
+) -> None:
     rows = np.loadtxt(movielens.train, dtype=np.int64)
     columns = np.stack([rows[:, 0] - 1, 943 + rows[:, 1] - 1], axis=1).ravel()
     matrix = csr_matrix(
@@ -91,49 +95,32 @@ def test_the_model_is_better_than_the_article_says(first: Catalog) -> None:
 
 
 def test_api_scores_are_the_evaluations_own(first: Catalog) -> None:
-    run = first.pointer()["runId"]
-    root = f"runs/ml-100k/{run}/"
+    root = f"runs/ml-100k/{first.pointer()['runId']}/"
     vocabulary = json.loads(first.artifact(f"{root}vocabulary/vocabulary.json"))
     factors = np.load(io.BytesIO(first.artifact(f"{root}factors/factors.npz")))
     pairs = np.load(io.BytesIO(first.artifact(f"{root}vocabulary/pairs.npz")))
-    some = np.linspace(0, len(pairs["test_users"]) - 1, 500).astype(int)
-    users, items = pairs["test_users"][some], pairs["test_items"][some]
-    raw = (
-        factors["bias"]
-        + factors["user_weights"][users]
-        + factors["item_weights"][items]
-        + (factors["user_factors"][users] * factors["item_factors"][items]).sum(axis=1)
-    )
+    users, items, labels = pairs["test_users"], pairs["test_items"], pairs["test_labels"]
+    raw = factors["bias"] + factors["user_weights"][users] + factors["item_weights"][items]
+    raw = raw + (factors["user_factors"][users] * factors["item_factors"][items]).sum(axis=1)
     expected = 1 / (1 + np.exp(-raw.astype(float)))
+    # They are the scores that the verdict was made of ...
+    loss = -np.mean(labels * np.log(expected) + (1 - labels) * np.log(1 - expected))
+    reported = json.loads(first.artifact(f"{root}metrics.json"))["challenger"]["cross_entropy"]
+    assert loss == pytest.approx(reported, abs=1e-6)
+    # ... and the API's.
+    some = np.linspace(0, len(users) - 1, 500).astype(int)
+    names = zip(users[some], items[some], strict=True)
     status, answer = first.predict(
-        *(
-            (vocabulary["users"][u], vocabulary["items"][i])
-            for u, i in zip(users, items, strict=True)
-        )
+        *((vocabulary["users"][user], vocabulary["items"][item]) for user, item in names)
     )
     assert status == 200
     scores = np.array([one["score"] for one in answer["predictions"]])
-    assert np.abs(scores - expected).max() < 1e-5
-    # And they are the scores that the verdict was made of.
-    labels = pairs["test_labels"]
-    all_users, all_items = pairs["test_users"], pairs["test_items"]
-    every = 1 / (
-        1
-        + np.exp(
-            -(
-                factors["bias"]
-                + factors["user_weights"][all_users]
-                + factors["item_weights"][all_items]
-                + (factors["user_factors"][all_users] * factors["item_factors"][all_items]).sum(1)
-            ).astype(float)
-        )
-    )
-    loss = -np.mean(labels * np.log(every) + (1 - labels) * np.log(1 - every))
-    reported = json.loads(first.artifact(f"{root}metrics.json"))["challenger"]["cross_entropy"]
-    assert loss == pytest.approx(reported, abs=1e-6)
+    assert np.abs(scores - expected[some]).max() < 1e-5
 
 
-def test_everybody_gets_ten_titles_and_nothing_they_rated(first: Catalog, movielens: Any) -> None:
+def test_everybody_gets_ten_titles_and_nothing_they_rated(
+    first: Catalog, movielens: MovieLens
+) -> None:
     run = first.pointer()["runId"]
     lines = first.artifact(f"runs/ml-100k/{run}/recommendations/part-00000.jsonl").splitlines()
     lists = {row["user"]: row["items"] for row in map(json.loads, lines)}
@@ -225,7 +212,7 @@ def test_model_shows_the_serving_manifest(first: Catalog, second: dict[str, Any]
 
 
 def test_the_same_files_are_not_trained_twice(
-    first: Catalog, second: dict[str, Any], movielens: Any
+    first: Catalog, second: dict[str, Any], movielens: MovieLens
 ) -> None:
     jobs = len(
         first.stack.client("sagemaker").list_training_jobs(MaxResults=100)["TrainingJobSummaries"]

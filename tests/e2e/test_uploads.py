@@ -2,10 +2,11 @@
 
 import json
 import threading
+import time
 from collections.abc import Callable
 from typing import Any
 
-from tests.e2e.conftest import Catalog, planted
+from testbed.catalogs import Catalog, planted
 
 
 def test_ten_files_at_once_and_one_event_five_times_make_one_run_or_two(
@@ -44,7 +45,7 @@ def test_ten_files_at_once_and_one_event_five_times_make_one_run_or_two(
 
 def test_three_bad_rows_are_listed_and_the_run_succeeds(
     new_catalog: Callable[..., Catalog],
-    notices: Callable[[str], list[dict[str, Any]]],
+    notices: Callable[[str | None], list[dict[str, Any]]],
 ) -> None:
     catalog = new_catalog("three-bad-rows")
     catalog.configure()
@@ -69,7 +70,7 @@ def test_three_bad_rows_are_listed_and_the_run_succeeds(
 
 def test_a_file_that_is_no_ratings_changes_nothing_and_the_next_upload_works(
     new_catalog: Callable[..., Catalog],
-    notices: Callable[[str], list[dict[str, Any]]],
+    notices: Callable[[str | None], list[dict[str, Any]]],
 ) -> None:
     catalog = new_catalog("not-ratings")
     catalog.configure()
@@ -158,16 +159,14 @@ def test_bad_requests_are_problems_of_the_400_kind(new_catalog: Callable[..., Ca
 
 def test_an_upload_that_names_no_catalog_is_told_of(
     new_catalog: Callable[..., Catalog],
-    notices: Callable[[str], list[dict[str, Any]]],
+    notices: Callable[[str | None], list[dict[str, Any]]],
 ) -> None:
     catalog = new_catalog("Not_A_Name")
     catalog.put("ratings.tsv", planted())
-    found: list[dict[str, Any]] = []
-    for _ in range(100):
-        # Of no catalog, so kept under none.
-        found = [one for one in notices(None) if catalog.name in one["key"]]  # type: ignore[arg-type]
-        if found:
-            break
-    assert found
+    deadline = time.monotonic() + 20
+    # Of no catalog, so told under none.
+    while not (found := [one for one in notices(None) if catalog.name in one["key"]]):
+        assert time.monotonic() < deadline
+        time.sleep(0.1)
     assert found[0]["outcome"] == "ignored"
     assert catalog.executions() == []

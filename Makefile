@@ -4,6 +4,7 @@
 #   make test    every test, whole runs on the local stack included
 #   make check   format, lint, types, import rules, template, state machine, then every test
 #   make up      start the local stack in the background;  make down  stops it
+#   make events  capture tests/events/*.json anew: what each function really receives
 #   make build   build for AWS;                             make deploy  deploy to AWS
 #   make lock    resolve the dependencies anew
 
@@ -20,7 +21,7 @@ pip_install := -m pip install --quiet --no-deps --require-hashes --requirement
 sam := .venvs/sam/bin/sam
 parameters := PythonRuntime=python$(LAMBDA_PYTHON) Architecture=$(LAMBDA_ARCH)
 
-.PHONY: demo test check up down build deploy lock clean install
+.PHONY: demo test check up down events build deploy lock clean install
 
 demo: .venv/.local .venvs/sam/.installed .venvs/emulator/.installed
 	@.venv/bin/python -m local demo $(ARGS)
@@ -30,6 +31,9 @@ up: .venv/.local .venvs/sam/.installed .venvs/emulator/.installed
 
 down: .venv/.local
 	@.venv/bin/python -m local down
+
+events: .venv/.local .venvs/sam/.installed .venvs/emulator/.installed
+	@.venv/bin/python -m local events
 
 test: install
 	.venv/bin/python -m pytest $(ARGS)

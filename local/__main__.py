@@ -1,4 +1,4 @@
-"""``python -m local demo | up | down``: the laptop's AWS, as the Makefile calls it."""
+"""``python -m local demo | up | down | events``: the laptop's AWS, as the Makefile calls it."""
 
 import argparse
 import json
@@ -11,8 +11,8 @@ from pathlib import Path
 from types import FrameType
 from typing import Any
 
-from local import demo
-from local.processes import StartError
+from local import demo, events
+from local.processes import LOOPBACK, StartError
 from local.stack import ROOT, STATE, DeployError, Stack, build
 
 
@@ -24,16 +24,23 @@ def main() -> int:
     demonstration.add_argument(
         "--exit", action="store_true", help="stop everything at the end, on a terminal too"
     )
-    commands.add_parser("up", help="start a stack in the background")
+    up = commands.add_parser("up", help="start a stack in the background")
     commands.add_parser("down", help="stop the stack that up started")
-    commands.add_parser("serve", help="run a stack until this process is told to stop")
+    serve = commands.add_parser("serve", help="run a stack until this process is told to stop")
+    commands.add_parser("events", help="capture tests/events from a run on a stack of its own")
+    for command in (demonstration, up, serve):
+        command.add_argument(
+            "--host",
+            default=LOOPBACK,
+            help="address to listen on, for those who can reach it may run code here: loopback, "
+            "or that of Docker's bridge to let containers in (default: %(default)s)",
+        )
     arguments = parser.parse_args()
-    # Ctrl-C and a plain kill both end in the same clean-up.
-    signal.signal(signal.SIGTERM, _interrupt)
+    # Ctrl-C, a plain kill and a closed terminal all end in the same clean-up.
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, _interrupt)
     try:
-        if arguments.command == "demo":
-            return _demo(stay=sys.stdout.isatty() and sys.stdin.isatty() and not arguments.exit)
-        return {"up": _up, "down": _down, "serve": _serve}[arguments.command]()
+        return _run(arguments)
     except KeyboardInterrupt:
         print("\nStopped.")
         return 130
@@ -46,10 +53,25 @@ def _interrupt(number: int, frame: FrameType | None) -> None:  # noqa: ARG001  #
     raise KeyboardInterrupt
 
 
-def _demo(*, stay: bool) -> int:
+def _run(arguments: argparse.Namespace) -> int:
+    match arguments.command:
+        case "demo":
+            stay = sys.stdout.isatty() and sys.stdin.isatty() and not arguments.exit
+            return _demo(arguments.host, stay=stay)
+        case "up":
+            return _up(arguments.host)
+        case "serve":
+            return _serve(arguments.host)
+        case "events":
+            return _events()
+        case _:
+            return _down()
+
+
+def _demo(host: str, *, stay: bool) -> int:
     _refuse_if_up()
     screen = demo.Screen()
-    stack, facts = demo.run(screen)
+    stack, facts = demo.run(screen, host)
     try:
         demo.tell(stack, facts, screen)
         if stay:
@@ -63,21 +85,27 @@ def _demo(*, stay: bool) -> int:
     return 0
 
 
-def _serve() -> int:
+def _serve(host: str) -> int:
     build()
-    with Stack(folder=STATE):
+    with Stack(folder=STATE, host=host):
         signal.pause()
     return 0
 
 
-def _up() -> int:
+def _events() -> int:
+    for path in events.capture():
+        print(path.relative_to(ROOT))
+    return 0
+
+
+def _up(host: str) -> int:
     _refuse_if_up()
     STATE.parent.mkdir(parents=True, exist_ok=True)
     log = STATE.parent / "local.log"
     print("Building, starting and deploying ...", flush=True)
     with log.open("wb") as output:
         process = subprocess.Popen(
-            [sys.executable, "-m", "local", "serve"],
+            [sys.executable, "-m", "local", "serve", "--host", host],
             cwd=ROOT,
             stdin=subprocess.DEVNULL,
             stdout=output,

@@ -47,9 +47,11 @@ class Screen:
             self._last = text
 
 
-def run(screen: Screen) -> tuple[Stack, dict[str, Any]]:
+def run(screen: Screen, host: str) -> tuple[Stack, dict[str, Any]]:
     """Build, start, deploy, upload twice, and collect what ``build/demo.json`` tells.
 
+    Args:
+        host: the address to listen on.
     Returns:
         The running stack, which the caller stops, and the facts.
     """
@@ -59,7 +61,7 @@ def run(screen: Screen) -> tuple[Stack, dict[str, Any]]:
     screen.say("Building with sam build ...")
     build()
     screen.say("Starting the local AWS, deploying with sam deploy ...")
-    stack = Stack(folder=STATE).__enter__()
+    stack = Stack(folder=STATE, host=host).__enter__()
     try:
         facts = _drop_and_follow(stack, data, screen)
     except BaseException:

@@ -215,7 +215,7 @@ class Stack:
         }
 
     def _variables(self) -> dict[str, dict[str, str]]:
-        """Each function's environment by its logical id, with endpoints as a container sees them."""
+        """Each function's environment by its logical id, as a container here needs it."""
         # Docker Desktop has a name for the machine whose loopback its containers cannot see.
         seen = "host.docker.internal" if self.host == LOOPBACK else self.host
         endpoints = {

@@ -54,15 +54,21 @@ class Outside:
         """By the names of the Wait states."""
         return {
             "Settle": self.settles or _nothing,
-            "Wait for training": self.trains or self._train,
-            "Wait for endpoint": self.deploys or self._deploy,
+            "Wait for training": self.trains or self.train,
+            "Wait for endpoint": self.deploys or self.deploy,
         }
 
-    def _train(self, data: State) -> None:
-        model = archive(self.stage, data["encoding"]["runId"], self.sign)
-        self.stage.sagemaker.complete(data["training"]["trainingJobName"], model)
+    def train(self, data: State) -> None:
+        """Let the run's training job end well, unless it was told to stop."""
+        job = data["training"]["trainingJobName"]
+        if self.stage.sagemaker.jobs[job]["TrainingJobStatus"] == "Stopping":
+            self.stage.sagemaker.end(job, "Stopped", "Stopped")
+        else:
+            model = archive(self.stage, data["encoding"]["runId"], self.sign)
+            self.stage.sagemaker.complete(job, model)
 
-    def _deploy(self, data: State) -> None:
+    def deploy(self, data: State) -> None:
+        """Let the endpoint come into service with the run's model."""
         self.stage.sagemaker.settle(data["endpoint"]["endpointName"])
 
 
@@ -77,11 +83,33 @@ def run(stage: Stage, name: str, outside: Outside | None = None) -> Execution:
     return Execution(stage, name, given, during).run()
 
 
+@dataclass(frozen=True)
+class Kept:
+    """Everything that a promoted run left in the artifacts bucket, to be put there again."""
+
+    run_id: str
+    model_uri: str
+    objects: dict[str, bytes]
+
+    def put(self, stage: Stage) -> None:
+        """Let the run serve."""
+        for key, data in self.objects.items():
+            stage.s3.put_object(Bucket=stage.artifacts, Key=key, Body=data)
+        stage.sagemaker.serve(ENDPOINT, self.run_id, self.model_uri)
+
+
+def kept(stage: Stage) -> Kept:
+    """Run the planted catalog until its model serves, and take what it left."""
+    done = promoted(stage)
+    objects = {key: stage.kept(key) for key in stage.listing()}
+    return Kept(done.data["encoding"]["runId"], done.data["trained"]["modelUri"], objects)
+
+
 def promoted(stage: Stage) -> Execution:
     """Upload the planted catalog and run it until its model serves."""
     upload_films(stage)
     done = run(stage, admit(stage)["execution"])
-    assert done.status == "SUCCEEDED", done.error  # noqa: S101  # what follows builds on it
+    assert done.status == "SUCCEEDED", done.error
     stage.notices()
     stage.calls.clear()
     return done

@@ -51,8 +51,12 @@ _ENVIRONMENT = {
 
 @dataclass(frozen=True)
 class Call:
-    """One call of AWS that the code under test made."""
+    """One call of AWS that the code under test made.
 
+    ``function`` is the template's name of the function that ran, empty outside of all.
+    """
+
+    function: str
     service: str
     operation: str
     parameters: Mapping[str, Any]
@@ -82,6 +86,7 @@ class Stage:
 
     Attributes:
         calls: every call of AWS that the code under test made, in order.
+        running: the function that runs just now.
     """
 
     s3: "S3Client"
@@ -97,13 +102,18 @@ class Stage:
     topic: str
     inbox: str
     calls: list[Call] = field(default_factory=list)
+    running: str = ""
 
     def run(self, function: str, handler: Handler, event: Mapping[str, Any]) -> dict[str, Any]:
         """Run a handler as Lambda does: its environment from the template, JSON in, JSON out."""
-        with _environment(template.environment(function)), warnings.catch_warnings():
-            # Not every invocation has something to count.
-            warnings.filterwarnings("ignore", message="No application metrics to publish")
-            answer = handler(json.loads(json.dumps(event)), cast("LambdaContext", _Context()))
+        self.running = function
+        try:
+            with _environment(template.environment(function)), warnings.catch_warnings():
+                # Not every invocation has something to count.
+                warnings.filterwarnings("ignore", message="No application metrics to publish")
+                answer = handler(json.loads(json.dumps(event)), cast("LambdaContext", _Context()))
+        finally:
+            self.running = ""
         return cast("dict[str, Any]", json.loads(json.dumps(answer)))
 
     def upload(self, key: str, data: bytes | str) -> str:
@@ -123,10 +133,19 @@ class Stage:
         """Read JSON of the artifacts bucket."""
         return cast("dict[str, Any]", json.loads(self.kept(key)))
 
-    def keys(self, prefix: str = "") -> list[str]:
+    def listing(self, prefix: str = "") -> list[str]:
         """List the artifacts bucket."""
         found = self.s3.list_objects_v2(Bucket=self.artifacts, Prefix=prefix)
         return [one["Key"] for one in found.get("Contents", [])]
+
+    def pages_of(self, size: int) -> None:
+        """Let S3's listings come in small pages."""
+
+        def limit(params: dict[str, Any], **_: object) -> None:
+            params["MaxKeys"] = size
+
+        for operation in ("ListObjectsV2", "ListObjectVersions"):
+            clients.s3().meta.events.register(f"provide-client-params.s3.{operation}", limit)
 
     def executions(self) -> dict[str, tuple[str, dict[str, Any]]]:
         """Every execution there is: its status and its input, by its name."""
@@ -190,12 +209,7 @@ def set_up() -> Iterator[Stage]:
     """Make the resources of the stack; to be used inside of ``aws``."""
     environment = {**template.environment("AdmitUpload"), **template.environment("EncodeRatings")}
     ratings, artifacts = environment["RATINGS_BUCKET"], environment["ARTIFACTS_BUCKET"]
-    s3, dynamodb = boto3.client("s3"), boto3.client("dynamodb")
-    stepfunctions, sns, sqs = (
-        boto3.client("stepfunctions"),
-        boto3.client("sns"),
-        boto3.client("sqs"),
-    )
+    s3, dynamodb, stepfunctions, sns, sqs = _own_clients()
     for bucket in (ratings, artifacts):
         s3.create_bucket(Bucket=bucket)
     s3.put_bucket_versioning(Bucket=ratings, VersioningConfiguration={"Status": "Enabled"})
@@ -228,7 +242,7 @@ def set_up() -> Iterator[Stage]:
     )
     stage.sagemaker.attach(clients.sagemaker(), clients.sagemaker_runtime())
     for client in _CLIENTS:
-        _record(client(), stage.calls)
+        _record(client(), stage)
     # On Lambda both stand in the environment before anything is imported.
     before = metrics.namespace, metrics.service
     metrics.namespace = environment["POWERTOOLS_METRICS_NAMESPACE"]
@@ -239,7 +253,7 @@ def set_up() -> Iterator[Stage]:
         metrics.namespace, metrics.service = before
 
 
-def _record(client: BaseClient, calls: list[Call]) -> None:
+def _record(client: BaseClient, stage: Stage) -> None:
     service = client.meta.service_model.service_id.hyphenize()
 
     def keep_parameters(params: object, context: dict[str, Any], **_: object) -> None:
@@ -249,7 +263,8 @@ def _record(client: BaseClient, calls: list[Call]) -> None:
         parsed: Mapping[str, Any], model: OperationModel, context: Mapping[str, Any], **_: object
     ) -> None:
         error = parsed.get("Error", {}).get("Code", "")
-        calls.append(Call(service, model.name, context["parameters"], error))
+        call = Call(stage.running, service, model.name, context["parameters"], error)
+        stage.calls.append(call)
 
     client.meta.events.register(f"provide-client-params.{service}", keep_parameters)
     client.meta.events.register(f"after-call.{service}", keep_call)
@@ -259,6 +274,13 @@ def _record(client: BaseClient, calls: list[Call]) -> None:
 def _session() -> boto3.Session:
     """One session for all tests: it reads each service model once."""
     return boto3.Session()
+
+
+@cache
+def _own_clients() -> "tuple[S3Client, DynamoDBClient, SFNClient, SNSClient, SQSClient]":
+    """The testbed's own, by which nothing is recorded. Making them takes longer than most tests."""
+    make = _session().client
+    return make("s3"), make("dynamodb"), make("stepfunctions"), make("sns"), make("sqs")
 
 
 def _forget() -> None:

@@ -29,7 +29,9 @@ def lambda_handler(event: dict[str, Any], context: LambdaContext) -> dict[str, o
         raise MissingRatingsError(catalog)
     hyperparameters = json.loads(settings.hyperparameters)
     plan = {"image": settings.training_image, "hyperparameters": hyperparameters}
-    files, ended = outcomes.open_run(settings.artifacts_bucket, catalog, run_id(snapshot, plan))
+    files, ended = outcomes.open_run(
+        settings.artifacts_bucket, catalog, run_id(snapshot, plan), execution
+    )
     leases.note_run(settings.state_table, catalog, execution, files.run_id)
     if ended:
         return {"outcome": "unchanged", "runId": files.run_id}
@@ -41,6 +43,7 @@ def lambda_handler(event: dict[str, Any], context: LambdaContext) -> dict[str, o
     counts = tensors.write_plan(
         settings.artifacts_bucket,
         files,
+        execution=execution,
         snapshot=snapshot,
         refused=refused,
         inputs=read,

@@ -15,7 +15,7 @@ from recommender.errors import EndpointFailedError, RecommenderError, ServiceErr
 from recommender.observability import logger, metrics
 from recommender.problems import MEDIA_TYPE, of_error, problem
 from recommender.requests import parse_predictions, parse_recommendations
-from recommender.runs import CODE_VERSION
+from recommender.runs import CODE_VERSION, utf8
 from recommender.settings import PredictSettings
 
 app = APIGatewayRestResolver()
@@ -85,10 +85,10 @@ def _settings() -> PredictSettings:
 
 
 def _answer(value: Mapping[str, object]) -> Response[str]:
-    body = json.dumps(value, ensure_ascii=False)
+    body = utf8(json.dumps(value, ensure_ascii=False)).decode()
     return Response(status_code=HTTPStatus.OK, content_type="application/json", body=body)
 
 
 def _problem(value: Mapping[str, object]) -> Response[str]:
-    body = json.dumps(value, ensure_ascii=False)
+    body = utf8(json.dumps(value, ensure_ascii=False)).decode()
     return Response(status_code=cast("int", value["status"]), content_type=MEDIA_TYPE, body=body)

@@ -4,8 +4,17 @@ from collections.abc import Iterator
 
 import pytest
 
+from testbed import runs
 from testbed import stage as stages
+from testbed.runs import Kept
 from testbed.stage import Stage
+
+
+@pytest.fixture(scope="session")
+def promoted_run() -> Kept:
+    """What a run of the planted catalog leaves behind; made once, put where it is needed."""
+    with stages.aws(), stages.set_up() as made:
+        return runs.kept(made)
 
 
 @pytest.fixture(autouse=True)

@@ -1,7 +1,7 @@
 """Who runs next: the lease and Step Functions together, with either failing in between."""
 
 import pytest
-from recommender.aws import admission, leases
+from recommender.aws import admission, leases, states
 from recommender.errors import ServiceUnavailableError
 from recommender.settings import AdmitUploadSettings
 
@@ -30,7 +30,7 @@ class Fault:
     """Lets ``start_execution`` fail once, before or after it took effect."""
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch, *, after: bool) -> None:
-        ensure = admission.states.ensure_execution
+        ensure = states.ensure_execution
         left = [True]
 
         def ensure_execution(machine: str, name: str, run_input: dict[str, object]) -> None:
@@ -40,7 +40,7 @@ class Fault:
                 left.pop()
                 raise ServiceUnavailableError("states:StartExecution", "ThrottlingException")
 
-        monkeypatch.setattr(admission.states, "ensure_execution", ensure_execution)
+        monkeypatch.setattr(states, "ensure_execution", ensure_execution)
 
 
 def test_an_admission_starts_the_execution_that_owns_the_catalog(
@@ -55,7 +55,7 @@ def test_an_admission_starts_the_execution_that_owns_the_catalog(
 
 @pytest.mark.parametrize("after", [False, True], ids=["not started", "started unheard"])
 def test_an_admission_that_died_at_the_start_is_completed_by_its_retry(
-    stage: Stage, settings: AdmitUploadSettings, monkeypatch: pytest.MonkeyPatch, after: bool
+    stage: Stage, settings: AdmitUploadSettings, monkeypatch: pytest.MonkeyPatch, *, after: bool
 ) -> None:
     Fault(monkeypatch, after=after)
     with pytest.raises(ServiceUnavailableError):
@@ -92,7 +92,7 @@ def test_uploads_during_a_run_are_one_more_run(stage: Stage, settings: AdmitUplo
 
 @pytest.mark.parametrize("after", [False, True], ids=["not started", "started unheard"])
 def test_handing_on_can_be_repeated_until_the_next_run_is_started(
-    stage: Stage, settings: AdmitUploadSettings, monkeypatch: pytest.MonkeyPatch, after: bool
+    stage: Stage, settings: AdmitUploadSettings, monkeypatch: pytest.MonkeyPatch, *, after: bool
 ) -> None:
     name = admitted(settings)
     admission.admit("films", settings)

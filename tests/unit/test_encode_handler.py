@@ -125,7 +125,7 @@ def test_the_same_files_make_the_same_run_with_the_same_bytes(stage: Stage) -> N
     def written() -> dict[str, bytes]:
         encode(stage, execution)
         # Archives of arrays bear the time at which they were made.
-        return {key: stage.kept(key) for key in stage.keys("runs/") if not key.endswith(".npz")}
+        return {key: stage.kept(key) for key in stage.listing("runs/") if not key.endswith(".npz")}
 
     assert written() == written()
 
@@ -176,7 +176,7 @@ def test_a_run_that_lost_its_lease_writes_nothing(stage: Stage) -> None:
     next_execution(stage, execution)
     with pytest.raises(LeaseLostError):
         encode(stage, execution)
-    assert stage.keys() == []
+    assert stage.listing() == []
 
 
 @pytest.mark.parametrize(
@@ -239,7 +239,7 @@ def bad_then(stage: Stage, act: Callable[[str], str]) -> dict[str, Any]:
     upload_films(stage)
     stage.upload("ratings/films/bad.csv", "user,item,rating\nu,1,many\n")
     execution = admit(stage)["execution"]
-    with pytest.raises(MalformedRatingsError, match="bad.csv"):
+    with pytest.raises(MalformedRatingsError, match=r"bad\.csv"):
         encode(stage, execution)
     return encode(stage, act(execution))
 
@@ -253,7 +253,7 @@ def test_a_file_that_was_refused_does_not_stand_in_the_way_of_later_runs(stage: 
 
 
 def test_a_retry_of_the_run_that_refused_a_file_refuses_it_again(stage: Stage) -> None:
-    with pytest.raises(MalformedRatingsError, match="bad.csv"):
+    with pytest.raises(MalformedRatingsError, match=r"bad\.csv"):
         bad_then(stage, lambda execution: execution)
 
 

@@ -1,13 +1,16 @@
-"""The last step of every run: record, pointer, lease and notice, for each way that a run can end."""
+"""The last step of every run: record, pointer, lease and notice, however the run ended."""
 
 import json
-from datetime import timedelta
+from collections.abc import Callable, Mapping
+from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
 from botocore.exceptions import ClientError
+from recommender.aws import notices
 from recommender.errors import LeaseLostError, ServiceUnavailableError
 
+from functions.admit_upload import app as admit_upload
 from functions.finish_run import app
 from testbed import films
 from testbed.events import execution_ended
@@ -42,18 +45,16 @@ def pointer(stage: Stage) -> dict[str, Any]:
     return stage.kept_json("current/films.json")
 
 
-class Broken:
-    """Notices that cannot be sent, a number of times."""
+def break_notices(monkeypatch: pytest.MonkeyPatch, *errors: Exception) -> None:
+    """Let the next notices not be sent."""
+    left, publish = list(errors), notices.publish
 
-    def __init__(self, stage: Stage, monkeypatch: pytest.MonkeyPatch, *errors: Exception) -> None:
-        left, publish = list(errors), app.notices.publish
+    def break_or_publish(topic: str, subject: str, facts: Mapping[str, object]) -> None:
+        if left:
+            raise left.pop(0)
+        publish(topic, subject, facts)
 
-        def break_or_publish(topic: str, subject: str, facts: dict[str, object]) -> None:
-            if left:
-                raise left.pop(0)
-            publish(topic, subject, facts)
-
-        monkeypatch.setattr(app.notices, "publish", break_or_publish)
+    monkeypatch.setattr(notices, "publish", break_or_publish)
 
 
 def test_a_promoted_run_is_recorded_pointed_at_told_of_and_frees_its_catalog(
@@ -85,7 +86,7 @@ def test_a_promoted_run_is_recorded_pointed_at_told_of_and_frees_its_catalog(
     assert "owner" not in stage.lease()
     (notice,) = stage.notices()
     assert notice.subject.startswith(
-        "films: new model serving (accuracy 1.0000, cross entropy 0.01"
+        "films: new model serving (accuracy 1.0000, auc 1.0000, cross entropy 0.0181"
     )
     assert (notice.facts["outcome"], notice.facts["runId"]) == ("promoted", run_id)
     assert "snapshot" not in notice.facts
@@ -198,7 +199,7 @@ def test_a_training_job_that_ends_badly_ends_its_run(
     assert (done.status, done.error["Error"]) == ("FAILED", error)
     manifest = manifest_of(stage, done)
     assert (manifest["outcome"], manifest["error"]["type"]) == ("failed", error)
-    assert "current/films.json" not in stage.keys()
+    assert "current/films.json" not in stage.listing()
     assert "owner" not in stage.lease()
     assert stage.notices()[0].facts["error"] == manifest["error"]
 
@@ -243,6 +244,56 @@ def test_a_failed_update_leaves_the_champion_serving_and_pointed_at(stage: Stage
     assert serving["EndpointConfigName"] == champion.data["endpoint"]["endpointConfigName"]
 
 
+def test_an_endpoint_that_does_not_come_into_service_ends_its_run(stage: Stage) -> None:
+    upload_films(stage)
+
+    def deploy(data: State) -> None:
+        asked = datetime.fromisoformat(data["endpoint"]["requestedAt"]) - timedelta(hours=1)
+        data["endpoint"]["requestedAt"] = asked.isoformat()
+
+    done = run(stage, admit(stage)["execution"], Outside(stage, deploys=deploy))
+    assert done.error["Error"] == "EndpointOverdueError"
+    assert done.visited.count("Check endpoint") == 1
+    assert "current/films.json" not in stage.listing()
+
+
+def test_a_job_and_an_endpoint_at_work_are_looked_at_again(stage: Stage) -> None:
+    upload_films(stage)
+    outside = Outside(stage)
+    looks = {"train": 0, "deploy": 0}
+
+    def slowly(what: str, then: Callable[[State], None]) -> Callable[[State], None]:
+        def during(data: State) -> None:
+            looks[what] += 1
+            if looks[what] == 3:
+                then(data)
+
+        return during
+
+    outside.trains = slowly("train", outside.train)
+    outside.deploys = slowly("deploy", outside.deploy)
+    done = run(stage, admit(stage)["execution"], outside)
+    assert done.status == "SUCCEEDED"
+    assert done.visited.count("Check training") == done.visited.count("Check endpoint") == 3
+
+
+def test_settings_that_utf8_cannot_quote_are_refused_in_words_all_the_same(stage: Stage) -> None:
+    upload_films(stage)
+    stage.upload("catalogs/films/config.json", '{"\\ud800": 1}')
+    done = run(stage, admit(stage)["execution"])
+    assert done.visited[-2:] == ["Refuse input", "Run failed"]
+    (notice,) = stage.notices()
+    assert 'unknown field "\ud800"' in notice.facts["summary"]
+    assert "owner" not in stage.lease()
+
+
+def test_a_title_that_utf8_cannot_hold_does_not_stop_a_run(stage: Stage) -> None:
+    upload_films(stage)
+    stage.upload("catalogs/films/items.jsonl", '{"item": "242", "title": "\\ud800"}\n')
+    done = run(stage, admit(stage)["execution"])
+    assert done.status == "SUCCEEDED", done.error
+
+
 def test_a_failed_run_is_followed_by_another_try_at_the_same_files(stage: Stage) -> None:
     upload_films(stage)
 
@@ -259,14 +310,12 @@ def test_a_failed_run_is_followed_by_another_try_at_the_same_files(stage: Stage)
 def test_what_arrived_during_a_run_is_run_next(stage: Stage) -> None:
     upload_films(stage)
 
-    def upload(_: State) -> None:
-        stage.upload("ratings/films/late.csv", "user,item,rating\nlate,242,5\n")
+    def upload_and_train(data: State) -> None:
+        stage.upload("ratings/films/late.csv", "user,item,rating\nanna,242,5\n")
         admit(stage)
+        Outside(stage).train(data)
 
-    outside = Outside(stage)
-    during = outside.during()["Wait for training"]
-    outside.trains = lambda data: (upload(data), during(data))[1]
-    done = run(stage, admit(stage)["execution"], outside)
+    done = run(stage, admit(stage)["execution"], Outside(stage, trains=upload_and_train))
     following = done.data["finish"]["next"]
     assert stage.executions()[following][0] == "RUNNING"
     assert stage.lease()["owner"] == following
@@ -326,15 +375,12 @@ def test_finishing_again_does_not_touch_the_job_of_the_next_run(stage: Stage) ->
     execution = admit(stage)["execution"]
     admit(stage)
     following = finish(stage, execution, "failed")["next"]
-    half_way: list[State] = []
-    outside = Outside(stage, trains=lambda _: half_way.append(finish(stage, execution, "failed")))
-    outside_train = Outside(stage).during()["Wait for training"]
-    outside.trains = lambda data: (
-        half_way.append(finish(stage, execution, "failed")),
-        outside_train(data),
-    )[1]
-    done = run(stage, following, outside)
-    assert len(half_way) == 1
+
+    def finish_again_and_train(data: State) -> None:
+        assert finish(stage, execution, "failed")["next"] == following
+        Outside(stage).train(data)
+
+    done = run(stage, following, Outside(stage, trains=finish_again_and_train))
     assert done.status == "SUCCEEDED"
 
 
@@ -346,9 +392,9 @@ def test_a_notice_that_comes_through_at_the_second_try_tells_of_the_same_run(
     stage.upload("ratings/films/bad.csv", "user,item,rating\nanna,242,many\n")
     if outcome == "failed":
         stage.upload("ratings/films/bad.csv", "user,item,rating\nanna,242,5\n")
-    Broken(stage, monkeypatch, ServiceUnavailableError("sns:Publish", "Throttling"))
+    break_notices(monkeypatch, ServiceUnavailableError("sns:Publish", "Throttling"))
     done = run(stage, admit(stage)["execution"])
-    manifests = [key for key in stage.keys("runs/") if key.endswith("manifest.json")]
+    manifests = [key for key in stage.listing("runs/") if key.endswith("manifest.json")]
     run_id = done.data["finish"]["runId"]
     assert manifests == [f"runs/films/{run_id}/manifest.json"]
     assert [notice.facts["runId"] for notice in stage.notices()] == [run_id]
@@ -359,7 +405,7 @@ def test_a_run_that_serves_did_not_fail_although_nobody_could_be_told(
 ) -> None:
     upload_films(stage)
     gone = ClientError({"Error": {"Code": "NotFound", "Message": "no such topic"}}, "Publish")
-    Broken(stage, monkeypatch, gone)
+    break_notices(monkeypatch, gone)
     done = run(stage, admit(stage)["execution"])
     assert (done.status, done.error["Error"]) == ("FAILED", "ClientError")  # the alarm hears of it
     assert pointer(stage)["runId"] == done.data["encoding"]["runId"]
@@ -399,19 +445,12 @@ def test_the_end_of_every_run_is_counted_by_its_outcome(
 
 
 def test_the_event_of_a_failed_execution_finds_nothing_left_to_do(stage: Stage) -> None:
-    from functions.admit_upload import app as admit_upload
-
     upload_films(stage)
-    done = run(
-        stage,
-        admit(stage)["execution"],
-        Outside(
-            stage,
-            trains=lambda data: stage.sagemaker.end(
-                data["training"]["trainingJobName"], "Failed", "Failed"
-            ),
-        ),
-    )
+
+    def train(data: State) -> None:
+        stage.sagemaker.end(data["training"]["trainingJobName"], "Failed", "Failed")
+
+    done = run(stage, admit(stage)["execution"], Outside(stage, trains=train))
     stage.notices()
     event = execution_ended(stage.machine, done.name, "films", done.status)
     assert stage.run("AdmitUpload", admit_upload.lambda_handler, event)["freed"] is False

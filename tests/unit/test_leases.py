@@ -3,6 +3,7 @@
 import itertools
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import ClassVar
 
 import pytest
 from hypothesis import HealthCheck, settings
@@ -163,7 +164,7 @@ def test_what_an_owner_notes_is_forgotten_with_its_lease(stage: Stage) -> None:
 
 @pytest.mark.parametrize("followed", [False, True])
 def test_who_gave_the_lease_back_last_is_still_known_by_its_run(
-    stage: Stage, followed: bool
+    stage: Stage, *, followed: bool
 ) -> None:
     owner = taken(stage)
     leases.note_run(stage.table, CATALOG, owner, "run")
@@ -300,94 +301,91 @@ class Model:
     predecessor: str | None = None
 
 
-def machine(stage: Stage) -> type[RuleBasedStateMachine]:
-    numbers = itertools.count()
+class LeaseMachine(RuleBasedStateMachine):
+    """Runs and admissions in any order, some of them with a look at the lease that is old."""
 
-    class LeaseMachine(RuleBasedStateMachine):
-        """Runs and admissions in any order, some of them with a look at the lease that is old."""
+    stage: ClassVar[Stage]
+    numbers: ClassVar = itertools.count()
+    owners = Bundle("owners")
+    looks = Bundle("looks")
 
-        owners = Bundle("owners")
-        looks = Bundle("looks")
+    def __init__(self) -> None:
+        super().__init__()
+        self.catalog = f"catalog-{next(self.numbers)}"
+        self.model = Model()
 
-        def __init__(self) -> None:
-            super().__init__()
-            self.catalog = f"catalog-{next(numbers)}"
-            self.model = Model()
+    def read(self) -> Lease:
+        return leases.read(self.stage.table, self.catalog)
 
-        def read(self) -> Lease:
-            return leases.read(stage.table, self.catalog)
+    @rule(target=looks)
+    def look(self) -> Lease:
+        return self.read()
 
-        @rule(target=looks)
-        def look(self) -> Lease:
-            return self.read()
+    @rule(target=owners, found=consumes(looks))
+    def take(self, found: Lease) -> str:
+        name = leases.take(self.stage.table, found)
+        fresh = (found.fence, found.owner) == (self.model.fence, self.model.owner)
+        assert (name is not None) == fresh
+        if name is not None:
+            self.model = Model(self.model.fence + 1, name)
+        return name or "nobody"
 
-        @rule(target=owners, found=consumes(looks))
-        def take(self, found: Lease) -> str:
-            name = leases.take(stage.table, found)
-            fresh = (found.fence, found.owner) == (self.model.fence, self.model.owner)
-            assert (name is not None) == fresh
-            if name is not None:
-                self.model = Model(self.model.fence + 1, name)
-            return name or "nobody"
+    @rule(owner=owners)
+    def mark_dirty(self, owner: str) -> None:
+        held = owner == self.model.owner
+        assert leases.mark_dirty(self.stage.table, self.catalog, owner) == held
+        self.model.dirty |= held
 
-        @rule(owner=owners)
-        def mark_dirty(self, owner: str) -> None:
-            held = owner == self.model.owner
-            assert leases.mark_dirty(stage.table, self.catalog, owner) == held
-            self.model.dirty |= held
+    @rule(owner=owners)
+    def look_at_bucket(self, owner: str) -> None:
+        try:
+            leases.look_at_bucket(self.stage.table, self.catalog, owner)
+        except LeaseLostError:
+            assert owner != self.model.owner
+        else:
+            assert owner == self.model.owner
+            self.model.dirty = False
 
-        @rule(owner=owners)
-        def look_at_bucket(self, owner: str) -> None:
-            try:
-                leases.look_at_bucket(stage.table, self.catalog, owner)
-            except LeaseLostError:
-                assert owner != self.model.owner
-            else:
-                assert owner == self.model.owner
-                self.model.dirty = False
+    @rule(target=owners, owner=owners)
+    def give_back(self, owner: str) -> str:
+        before = self.model
+        following = leases.give_back(self.stage.table, self.catalog, owner)
+        if owner != before.owner:
+            handed_on = before.owner if owner == before.predecessor else None
+            assert following == handed_on
+        elif before.dirty:
+            assert following is not None
+            self.model = Model(before.fence + 1, following, predecessor=owner)
+        else:
+            assert following is None
+            self.model = Model(before.fence, predecessor=owner)
+        return following or "nobody"
 
-        @rule(target=owners, owner=owners)
-        def give_back(self, owner: str) -> str:
-            before = self.model
-            following = leases.give_back(stage.table, self.catalog, owner)
-            if owner != before.owner:
-                handed_on = before.owner if owner == before.predecessor else None
-                assert following == handed_on
-            elif before.dirty:
-                assert following is not None
-                self.model = Model(before.fence + 1, following, predecessor=owner)
-            else:
-                assert following is None
-                self.model = Model(before.fence, predecessor=owner)
-            return following or "nobody"
+    @rule(target=owners, alive=st.booleans())
+    def admit(self, alive: bool) -> str:  # noqa: FBT001
+        status = always("RUNNING" if alive else "ABORTED")
+        name, must_start = leases.admit(
+            self.stage.table, self.catalog, status=status, abandon=lambda _: None
+        )
+        if self.model.owner is not None and alive:
+            assert (name, must_start) == (self.model.owner, False)
+            self.model.dirty = True
+        else:
+            assert must_start
+            assert name != self.model.owner
+            self.model = Model(self.model.fence + 1, name)
+        return name
 
-        @rule(target=owners, alive=st.booleans())
-        def admit(self, alive: bool) -> str:  # noqa: FBT001
-            status = always("RUNNING" if alive else "ABORTED")
-            name, must_start = leases.admit(
-                stage.table, self.catalog, status=status, abandon=lambda _: None
-            )
-            if self.model.owner is not None and alive:
-                assert (name, must_start) == (self.model.owner, False)
-                self.model.dirty = True
-            else:
-                assert must_start
-                assert name != self.model.owner
-                self.model = Model(self.model.fence + 1, name)
-            return name
-
-        @invariant()
-        def table_agrees_with_model(self) -> None:
-            lease = self.read()
-            found = Model(lease.fence, lease.owner, lease.dirty, lease.predecessor)
-            assert found == self.model
-
-    return LeaseMachine
+    @invariant()
+    def table_agrees_with_model(self) -> None:
+        lease = self.read()
+        found = Model(lease.fence, lease.owner, lease.dirty, lease.predecessor)
+        assert found == self.model
 
 
 def test_the_lease_behaves_like_one_written_on_paper(stage: Stage) -> None:
     run_machine(
-        machine(stage),
+        type("StagedLeaseMachine", (LeaseMachine,), {"stage": stage}),
         settings=settings(
             max_examples=15,
             stateful_step_count=20,

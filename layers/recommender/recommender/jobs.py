@@ -1,5 +1,6 @@
 """Pure builders of SageMaker requests. Names derive from the run, so a retry finds what it made."""
 
+import hashlib
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, cast
 
@@ -16,16 +17,28 @@ if TYPE_CHECKING:
     )
 
 RECORDIO = "application/x-recordio-protobuf"
+_LONGEST_NAME = 63
 
 
 def resource_name(prefix: str, run_id: str) -> str:
-    """Name of a run's training job, model and endpoint config: at most 63 characters."""
-    return f"{prefix}-{run_id}"[:63].rstrip("-")
+    """Name of a run's training job, model and endpoint config."""
+    return _bounded(f"{prefix}-{run_id}")
 
 
 def endpoint_name(prefix: str, catalog: str) -> str:
     """Name of a catalog's endpoint."""
-    return f"{prefix}-{catalog}"[:63].rstrip("-")
+    return _bounded(f"{prefix}-{catalog}")
+
+
+def _bounded(name: str) -> str:
+    """Keep to SageMaker's 63 characters, and names that differ apart.
+
+    The beginning stays: permissions are given by prefix.
+    """
+    if len(name) <= _LONGEST_NAME:
+        return name
+    digest = hashlib.sha256(name.encode()).hexdigest()[:8]
+    return f"{name[: _LONGEST_NAME - 9]}-{digest}"
 
 
 def variant_name(run_id: str) -> str:

@@ -44,7 +44,8 @@ def render(record: Mapping[str, object], summary: str) -> bytes:
     sections += [("Hyperparameters", record.get("hyperparameters")), ("Error", record.get("error"))]
     tables = "\n".join(_table(name, rows) for name, rows in sections if isinstance(rows, Mapping))
     title = f"{record['catalog']}: {record['outcome']}"
-    return _PAGE.format(title=escape(title), summary=escape(summary), tables=tables).encode()
+    page = _PAGE.format(title=escape(title), summary=escape(summary), tables=tables)
+    return page.encode("utf-8", "backslashreplace")
 
 
 def _table(name: str, rows: Mapping[str, object]) -> str:

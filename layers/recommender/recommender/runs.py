@@ -188,14 +188,22 @@ def shards(n_users: int, users_per_shard: int) -> list[dict[str, int]]:
     ]
 
 
+def utf8(json_text: str) -> bytes:
+    r"""Encode JSON. A lone surrogate, which UTF-8 cannot hold, stays the escape that it was.
+
+    JSON allows ``"\ud800"`` in what users upload and ask, so it must be possible to quote it.
+    """
+    return json_text.encode("utf-8", "backslashreplace")
+
+
 def json_bytes(value: object) -> bytes:
     """JSON as it is stored: readable, ordered, UTF-8."""
-    return (json.dumps(value, indent=2, sort_keys=True, ensure_ascii=False) + "\n").encode()
+    return utf8(json.dumps(value, indent=2, sort_keys=True, ensure_ascii=False) + "\n")
 
 
 def json_lines(rows: Sequence[Mapping[str, object]]) -> bytes:
     """JSON Lines, UTF-8."""
-    return "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows).encode()
+    return utf8("".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows))
 
 
 def execution_input(catalog: str, settle_seconds: int, poll_seconds: int) -> dict[str, object]:

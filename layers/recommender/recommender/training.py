@@ -13,6 +13,8 @@ if TYPE_CHECKING:
 QUEUE_SECONDS = 1800
 """How long a job may wait for a machine before its run gives up, on top of its own limit."""
 
+_AT_WORK = frozenset({"InProgress", "Stopping"})
+
 
 @dataclass(frozen=True)
 class TrainingState:
@@ -73,5 +75,5 @@ def outcome(
             metric["MetricName"]: metric["Value"] for metric in job.get("FinalMetricDataList", [])
         },
         limit_seconds=limit_seconds,
-        overdue=status == "InProgress" and age > limit_seconds + QUEUE_SECONDS,
+        overdue=status in _AT_WORK and age > limit_seconds + QUEUE_SECONDS,
     )

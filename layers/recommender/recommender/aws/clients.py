@@ -100,7 +100,7 @@ def passing_troubles(operation: str) -> Iterator[None]:
         yield
     except ClientError as error:
         status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
-        if error_code(error) in _PASSING or status >= 500:
+        if error_code(error) in _PASSING or status == 429 or status >= 500:
             raise ServiceUnavailableError(operation, error_code(error)) from error
         raise
     except (NoConnectionError, HTTPClientError) as error:

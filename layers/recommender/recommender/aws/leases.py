@@ -2,8 +2,8 @@
 
 The item's attributes: ``owner`` (name of the execution that holds it; absent when free), ``fence``
 (grows with every owner), ``dirty`` (something arrived since the owner looked at the bucket),
-``run_id`` and ``training_job`` (what to clean up after), ``predecessor`` and ``ended_run`` (who gave
-the lease back last, and its run: a last step that is repeated finds what it did).
+``run_id`` and ``training_job`` (what to clean up after), ``predecessor`` and ``ended_run`` (who
+gave the lease back last, and its run: a last step that is repeated finds what it did).
 """
 
 from collections.abc import Callable

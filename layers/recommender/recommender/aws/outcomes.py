@@ -10,20 +10,23 @@ from recommender.report import render
 from recommender.runs import RunFiles, attempt_id, pointer_key
 
 
-def open_run(bucket: str, catalog: str, base: str) -> tuple[RunFiles, bool]:
+def open_run(bucket: str, catalog: str, base: str, execution: str) -> tuple[RunFiles, bool]:
     """Find the run that this snapshot and plan belong to.
 
     Returns:
         Its files, and whether it came to an end that need not be repeated. A failed run is
-        followed by another attempt under a name of its own, and stays readable.
+        followed by another attempt under a name of its own, and stays readable. So is one that
+        another execution left half done: its training job was stopped, and keeps its name.
     """
     attempt = 1
     while True:
         files = RunFiles(catalog, attempt_id(base, attempt))
         record = storage.read_json_if_there(bucket, files.manifest)
         if record is None:
-            return files, False
-        if record["outcome"] in FINAL:
+            plan = storage.read_json_if_there(bucket, files.plan)
+            if plan is None or plan["execution"] == execution:
+                return files, False
+        elif record["outcome"] in FINAL:
             return files, True
         attempt += 1
 
@@ -37,7 +40,14 @@ def record_outcome(
 
     Args:
         facts: the remaining arguments of :func:`recommender.manifests.manifest`.
+    Returns:
+        The record; the one that stands when the run serves already. What failed then came after,
+        such as its notice, and the record must not deny what the pointer says.
     """
+    if facts["outcome"] == "failed":
+        current = storage.read_json_if_there(bucket, pointer_key(files.catalog))
+        if current is not None and current["runId"] == files.run_id:
+            return storage.read_json(bucket, files.manifest)
     record = manifest(
         catalog=files.catalog,
         run_id=files.run_id,

@@ -125,7 +125,7 @@ def ensure_endpoint(name: str, config: str) -> None:
             sagemaker().delete_endpoint(EndpointName=name)
         raise EndpointBusyError(name, "being made anew")
     pending = found.get("PendingDeploymentSummary", {}).get("EndpointConfigName")
-    if config not in (pending, found.get("EndpointConfigName")):
+    if status == "Deleting" or config not in (pending, found.get("EndpointConfigName")):
         raise EndpointBusyError(name, status)
 
 

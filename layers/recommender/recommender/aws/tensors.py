@@ -61,6 +61,7 @@ def write_plan(
     bucket: str,
     files: RunFiles,
     *,
+    execution: str,
     snapshot: Snapshot,
     refused: list[dict[str, object]],
     inputs: Inputs,
@@ -75,6 +76,7 @@ def write_plan(
         bucket,
         files.plan,
         {
+            "execution": execution,
             "snapshot": snapshot.to_dict()["files"],
             "refusedFiles": refused,
             "config": inputs.config.to_dict(),

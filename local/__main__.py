@@ -12,7 +12,7 @@ from types import FrameType
 from typing import Any
 
 from local import demo, events
-from local.processes import LOOPBACK, StartError
+from local.processes import LOOPBACK, StartError, docker_bridge
 from local.stack import ROOT, STATE, DeployError, Stack, build
 
 
@@ -30,10 +30,10 @@ def main() -> int:
     commands.add_parser("events", help="capture tests/events from a run on a stack of its own")
     for command in (demonstration, up, serve):
         command.add_argument(
-            "--host",
-            default=LOOPBACK,
-            help="address to listen on, for those who can reach it may run code here: loopback, "
-            "or that of Docker's bridge to let containers in (default: %(default)s)",
+            "--docker",
+            action="store_true",
+            help="listen on Docker's bridge instead of loopback, so that `sam local` containers "
+            "on Linux reach the stack; no other machine can",
         )
     arguments = parser.parse_args()
     # Ctrl-C, a plain kill and a closed terminal all end in the same clean-up.
@@ -57,15 +57,19 @@ def _run(arguments: argparse.Namespace) -> int:
     match arguments.command:
         case "demo":
             stay = sys.stdout.isatty() and sys.stdin.isatty() and not arguments.exit
-            return _demo(arguments.host, stay=stay)
+            return _demo(_host(arguments), stay=stay)
         case "up":
-            return _up(arguments.host)
+            return _up(docker=arguments.docker)
         case "serve":
-            return _serve(arguments.host)
+            return _serve(_host(arguments))
         case "events":
             return _events()
         case _:
             return _down()
+
+
+def _host(arguments: argparse.Namespace) -> str:
+    return docker_bridge() if arguments.docker else LOOPBACK
 
 
 def _demo(host: str, *, stay: bool) -> int:
@@ -98,14 +102,14 @@ def _events() -> int:
     return 0
 
 
-def _up(host: str) -> int:
+def _up(*, docker: bool) -> int:
     _refuse_if_up()
     STATE.parent.mkdir(parents=True, exist_ok=True)
     log = STATE.parent / "local.log"
     print("Building, starting and deploying ...", flush=True)
     with log.open("wb") as output:
         process = subprocess.Popen(
-            [sys.executable, "-m", "local", "serve", "--host", host],
+            [sys.executable, "-m", "local", "serve", *(["--docker"] if docker else [])],
             cwd=ROOT,
             stdin=subprocess.DEVNULL,
             stdout=output,

@@ -152,7 +152,7 @@ def tell(stack: Stack, facts: dict[str, Any], screen: Screen) -> None:
     metrics = facts["metrics"]
     screen.say("\nOn ua.test             Matinee   article")
     for name in ("accuracy", "cross_entropy", "f1", "auc"):
-        article = f"{ARTICLE[name]:.4f}" if name in ARTICLE else "      "
+        article = f"{ARTICLE[name]:.4f}" if name in ARTICLE else "     -"
         screen.say(f"  {name.replace('_', ' '):<18}  {metrics[name]:.4f}    {article}")
     screen.say(
         f"\nSecond drop to served predictions: {facts['drop_to_served_s']} s, "

@@ -1,9 +1,11 @@
 """Child processes and ports."""
 
 import contextlib
+import fcntl
 import os
 import signal
 import socket
+import struct
 import subprocess
 import time
 import urllib.request
@@ -11,6 +13,8 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 LOOPBACK = "127.0.0.1"
+_SIOCGIFADDR = 0x8915
+"""Linux's request for the address of an interface."""
 
 
 class StartError(RuntimeError):
@@ -30,6 +34,23 @@ def choose_port(preferred: int, host: str = LOOPBACK) -> int:
                 probe.bind((host, port))
                 return int(probe.getsockname()[1])
     raise StartError(f"no port of {host} can be had: is it an address of this machine?")
+
+
+def docker_bridge(interface: str = "docker0") -> str:
+    """Find the address at which this machine's containers, and nobody else, see it (Linux).
+
+    Raises:
+        StartError: there is no such interface, as where Docker does not run.
+    """
+    request = struct.pack("256s", interface.encode())
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as any_socket:
+        try:
+            answer = fcntl.ioctl(any_socket, _SIOCGIFADDR, request)
+        except OSError as error:
+            raise StartError(
+                f"Docker's bridge {interface} is not there: is Docker running?"
+            ) from error
+    return socket.inet_ntoa(answer[20:24])
 
 
 class Server:

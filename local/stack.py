@@ -157,6 +157,7 @@ class Stack:
                 "local.sagemaker",
                 "--host",
                 self.host,
+                "--end-with-parent",
                 "--port",
                 str(self.sagemaker_port),
                 "--state",

@@ -6,13 +6,11 @@ always, and so are its answers.
 
 import io
 import json
-from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
 
 from botocore.awsrequest import AWSResponse
-from botocore.client import BaseClient
 from botocore.compat import HTTPHeaders
 from botocore.model import OperationModel
 from botocore.response import StreamingBody
@@ -54,15 +52,34 @@ class SageMaker:
     endpoints: dict[str, Facts] = field(default_factory=dict)
     troubles: dict[str, list[RefusalError]] = field(default_factory=dict)
 
-    def attach(self, *clients: BaseClient) -> None:
-        """Answer these clients from now on."""
-        for client in clients:
-            service = client.meta.service_model.service_id.hyphenize()
-            events = client.meta.events
-            events.register(f"provide-client-params.{service}", _keep_parameters)
-            # The stubs think that nobody answers a hook.
-            answer = cast("Callable[..., None]", self._answer)
-            events.register(f"before-call.{service}", answer)
+    def answer(self, model: OperationModel, request: Facts) -> tuple[AWSResponse, Facts]:
+        """Answer a call, as the hook ``before-call`` wants it: no request leaves botocore."""
+        do = {
+            "AddTags": lambda _: {},
+            "CreateEndpoint": self._do_create_endpoint,
+            "CreateEndpointConfig": self._do_create_config,
+            "CreateModel": self._do_create_model,
+            "CreateTrainingJob": self._do_create_job,
+            "DeleteEndpoint": self._do_delete_endpoint,
+            "DescribeEndpoint": lambda request: self._endpoint(request["EndpointName"]),
+            "DescribeEndpointConfig": lambda request: self.configs[request["EndpointConfigName"]],
+            "DescribeModel": lambda request: self.models[request["ModelName"]],
+            "DescribeTrainingJob": lambda request: self._job(request["TrainingJobName"]),
+            "InvokeEndpoint": self._do_invoke,
+            "StopTrainingJob": self._do_stop_job,
+            "UpdateEndpoint": self._do_update_endpoint,
+        }[model.name]
+        try:
+            waiting = self.troubles.get(model.name)
+            if waiting:
+                raise waiting.pop(0)
+            answer = do(request)
+        except RefusalError as refusal:
+            told = {"Error": {"Code": refusal.code, "Message": str(refusal)}}
+            return _told(refusal.status, told)
+        if model.output_shape is not None:
+            validate_parameters(answer, model.output_shape)
+        return _told(200, answer)
 
     def complete(self, job: str, archive: bytes) -> str:
         """Let a training job end well, with a model; say where the model lies."""
@@ -106,36 +123,6 @@ class SageMaker:
         }
         self._do_create_endpoint({"EndpointName": endpoint, "EndpointConfigName": variant})
         self.settle(endpoint)
-
-    def _answer(
-        self, model: OperationModel, context: Mapping[str, Any], **_: object
-    ) -> tuple[AWSResponse, Facts]:
-        do = {
-            "AddTags": lambda _: {},
-            "CreateEndpoint": self._do_create_endpoint,
-            "CreateEndpointConfig": self._do_create_config,
-            "CreateModel": self._do_create_model,
-            "CreateTrainingJob": self._do_create_job,
-            "DeleteEndpoint": self._do_delete_endpoint,
-            "DescribeEndpoint": lambda request: self._endpoint(request["EndpointName"]),
-            "DescribeEndpointConfig": lambda request: self.configs[request["EndpointConfigName"]],
-            "DescribeModel": lambda request: self.models[request["ModelName"]],
-            "DescribeTrainingJob": lambda request: self._job(request["TrainingJobName"]),
-            "InvokeEndpoint": self._do_invoke,
-            "StopTrainingJob": self._do_stop_job,
-            "UpdateEndpoint": self._do_update_endpoint,
-        }[model.name]
-        try:
-            waiting = self.troubles.get(model.name)
-            if waiting:
-                raise waiting.pop(0)
-            answer = do(context["parameters"])
-        except RefusalError as refusal:
-            told = {"Error": {"Code": refusal.code, "Message": str(refusal)}}
-            return _told(refusal.status, told)
-        if model.output_shape is not None:
-            validate_parameters(answer, model.output_shape)
-        return _told(200, answer)
 
     def _do_create_job(self, request: Facts) -> Facts:
         name = request["TrainingJobName"]
@@ -268,10 +255,6 @@ class SageMaker:
             raise RefusalError(
                 "ValidationException", f'Could not find endpoint configuration "{arn}".'
             )
-
-
-def _keep_parameters(params: Facts, context: Facts, **_: object) -> None:
-    context["parameters"] = params
 
 
 def _told(status: int, facts: Facts) -> tuple[AWSResponse, Facts]:

@@ -11,9 +11,10 @@ from typing import TYPE_CHECKING, Any, cast
 
 import boto3
 from aws_lambda_powertools.utilities.typing import LambdaContext
-from botocore.client import BaseClient
+from botocore.awsrequest import AWSResponse
 from botocore.model import OperationModel
 from moto import mock_aws
+from moto.core.base_backend import BackendDict
 from moto.stepfunctions.models import stepfunctions_backends
 from recommender.aws import clients, serving
 from recommender.observability import metrics
@@ -87,6 +88,7 @@ class Stage:
     Attributes:
         calls: every call of AWS that the code under test made, in order.
         running: the function that runs just now.
+        page_size: how much of a bucket one listing shows; as much as usual when None.
     """
 
     s3: "S3Client"
@@ -103,6 +105,7 @@ class Stage:
     inbox: str
     calls: list[Call] = field(default_factory=list)
     running: str = ""
+    page_size: int | None = None
 
     def run(self, function: str, handler: Handler, event: Mapping[str, Any]) -> dict[str, Any]:
         """Run a handler as Lambda does: its environment from the template, JSON in, JSON out."""
@@ -137,15 +140,6 @@ class Stage:
         """List the artifacts bucket."""
         found = self.s3.list_objects_v2(Bucket=self.artifacts, Prefix=prefix)
         return [one["Key"] for one in found.get("Contents", [])]
-
-    def pages_of(self, size: int) -> None:
-        """Let S3's listings come in small pages."""
-
-        def limit(params: dict[str, Any], **_: object) -> None:
-            params["MaxKeys"] = size
-
-        for operation in ("ListObjectsV2", "ListObjectVersions"):
-            clients.s3().meta.events.register(f"provide-client-params.s3.{operation}", limit)
 
     def executions(self) -> dict[str, tuple[str, dict[str, Any]]]:
         """Every execution there is: its status and its input, by its name."""
@@ -196,36 +190,34 @@ def aws() -> Iterator[None]:
     with _environment(_ENVIRONMENT), mock_aws():
         before = boto3.DEFAULT_SESSION
         boto3.DEFAULT_SESSION = _session()
-        _forget()
+        for client in _CLIENTS:
+            client.cache_clear()
+        forget()
         try:
             yield
         finally:
-            _forget()
+            for client in _CLIENTS:
+                client.cache_clear()
             boto3.DEFAULT_SESSION = before
+
+
+def forget() -> None:
+    """Start from an empty AWS and from containers that have served nobody yet."""
+    BackendDict.reset()
+    serving.load.cache_clear()
+    serving._pointers.clear()
+    serving._variants.clear()
 
 
 @contextmanager
 def set_up() -> Iterator[Stage]:
-    """Make the resources of the stack; to be used inside of ``aws``."""
+    """Make the resources of the stack, in an AWS that is otherwise empty.
+
+    To be used inside of ``aws``; one stage at a time.
+    """
+    forget()
     environment = {**template.environment("AdmitUpload"), **template.environment("EncodeRatings")}
-    ratings, artifacts = environment["RATINGS_BUCKET"], environment["ARTIFACTS_BUCKET"]
     s3, dynamodb, stepfunctions, sns, sqs = _own_clients()
-    for bucket in (ratings, artifacts):
-        s3.create_bucket(Bucket=bucket)
-    s3.put_bucket_versioning(Bucket=ratings, VersioningConfiguration={"Status": "Enabled"})
-    table = template.resources()["StateTable"]["Properties"]
-    dynamodb.create_table(
-        TableName=environment["STATE_TABLE"],
-        **{name: table[name] for name in ("BillingMode", "AttributeDefinitions", "KeySchema")},
-    )
-    machine_name = environment["STATE_MACHINE_ARN"].rpartition(":")[2]
-    machine = stepfunctions.create_state_machine(
-        name=machine_name, definition="{}", roleArn=f"arn:aws:iam::{ACCOUNT}:role/{machine_name}"
-    )["stateMachineArn"]
-    topic = sns.create_topic(Name=environment["NOTICE_TOPIC_ARN"].rpartition(":")[2])["TopicArn"]
-    inbox = sqs.create_queue(QueueName="inbox")["QueueUrl"]
-    arn = f"arn:aws:sqs:{REGION}:{ACCOUNT}:inbox"
-    sns.subscribe(TopicArn=topic, Protocol="sqs", Endpoint=arn)
     stage = Stage(
         s3=s3,
         dynamodb=dynamodb,
@@ -233,70 +225,106 @@ def set_up() -> Iterator[Stage]:
         sns=sns,
         sqs=sqs,
         sagemaker=SageMaker(s3),
-        ratings=ratings,
-        artifacts=artifacts,
+        ratings=environment["RATINGS_BUCKET"],
+        artifacts=environment["ARTIFACTS_BUCKET"],
         table=environment["STATE_TABLE"],
-        machine=machine,
-        topic=topic,
-        inbox=inbox,
+        machine=environment["STATE_MACHINE_ARN"],
+        topic=environment["NOTICE_TOPIC_ARN"],
+        inbox=sqs.create_queue(QueueName="inbox")["QueueUrl"],
     )
-    stage.sagemaker.attach(clients.sagemaker(), clients.sagemaker_runtime())
-    for client in _CLIENTS:
-        _record(client(), stage)
+    _make_resources(stage)
     # On Lambda both stand in the environment before anything is imported.
     before = metrics.namespace, metrics.service
     metrics.namespace = environment["POWERTOOLS_METRICS_NAMESPACE"]
     metrics.service = environment["POWERTOOLS_SERVICE_NAME"]
+    _watching.append(stage)
     try:
         yield stage
     finally:
+        _watching.remove(stage)
         metrics.namespace, metrics.service = before
 
 
-def _record(client: BaseClient, stage: Stage) -> None:
-    service = client.meta.service_model.service_id.hyphenize()
+def _make_resources(stage: Stage) -> None:
+    for bucket in (stage.ratings, stage.artifacts):
+        stage.s3.create_bucket(Bucket=bucket)
+    stage.s3.put_bucket_versioning(
+        Bucket=stage.ratings, VersioningConfiguration={"Status": "Enabled"}
+    )
+    table = template.resources()["StateTable"]["Properties"]
+    stage.dynamodb.create_table(
+        TableName=stage.table,
+        **{name: table[name] for name in ("BillingMode", "AttributeDefinitions", "KeySchema")},
+    )
+    name = stage.machine.rpartition(":")[2]
+    stage.stepfunctions.create_state_machine(
+        name=name, definition="{}", roleArn=f"arn:aws:iam::{ACCOUNT}:role/{name}"
+    )
+    stage.sns.create_topic(Name=stage.topic.rpartition(":")[2])
+    stage.sns.subscribe(
+        TopicArn=stage.topic, Protocol="sqs", Endpoint=f"arn:aws:sqs:{REGION}:{ACCOUNT}:inbox"
+    )
 
-    def keep_parameters(params: object, context: dict[str, Any], **_: object) -> None:
-        context["parameters"] = params
 
-    def keep_call(
-        parsed: Mapping[str, Any], model: OperationModel, context: Mapping[str, Any], **_: object
-    ) -> None:
-        error = parsed.get("Error", {}).get("Code", "")
-        call = Call(stage.running, service, model.name, context["parameters"], error)
-        stage.calls.append(call)
-
-    client.meta.events.register(f"provide-client-params.{service}", keep_parameters)
-    client.meta.events.register(f"after-call.{service}", keep_call)
+_watching: list[Stage] = []
+"""The stage that the code under test plays on, if there is one."""
 
 
 @cache
 def _session() -> boto3.Session:
-    """One session for all tests: it reads each service model once."""
-    return boto3.Session()
+    """The session of the code under test, watched by the stage. One for all tests.
+
+    Making clients takes longer than most tests, so they are made once and know no stage.
+    """
+    session = boto3.Session()
+    session.events.register("provide-client-params", _take_parameters)
+    # The stubs think that nobody answers a hook.
+    ask = cast("Callable[..., None]", _ask_sagemaker)
+    session.events.register("before-call.sagemaker", ask)
+    session.events.register("before-call.sagemaker-runtime", ask)
+    session.events.register("after-call", _record)
+    return session
+
+
+def _take_parameters(
+    params: dict[str, Any], model: OperationModel, context: dict[str, Any], **_: object
+) -> None:
+    if model.name.startswith("List") and _watching and _watching[-1].page_size:
+        params["MaxKeys"] = _watching[-1].page_size
+    context["parameters"] = params
+
+
+def _ask_sagemaker(
+    model: OperationModel, context: Mapping[str, Any], **_: object
+) -> tuple[AWSResponse, dict[str, Any]]:
+    return _watching[-1].sagemaker.answer(model, context["parameters"])
+
+
+def _record(
+    parsed: Mapping[str, Any], model: OperationModel, context: Mapping[str, Any], **_: object
+) -> None:
+    if _watching:
+        stage, service = _watching[-1], model.service_model.service_id.hyphenize()
+        error = parsed.get("Error", {}).get("Code", "")
+        stage.calls.append(Call(stage.running, service, model.name, context["parameters"], error))
 
 
 @cache
 def _own_clients() -> "tuple[S3Client, DynamoDBClient, SFNClient, SNSClient, SQSClient]":
-    """The testbed's own, by which nothing is recorded. Making them takes longer than most tests."""
-    make = _session().client
+    """The testbed's own, which nobody watches."""
+    make = boto3.Session().client
     return make("s3"), make("dynamodb"), make("stepfunctions"), make("sns"), make("sqs")
-
-
-def _forget() -> None:
-    for client in _CLIENTS:
-        client.cache_clear()
-    serving.load.cache_clear()
-    serving._pointers.clear()  # what a container remembers, it must forget here
-    serving._variants.clear()
 
 
 @contextmanager
 def _environment(values: Mapping[str, str]) -> Iterator[None]:
-    before = dict(os.environ)
+    before = {name: os.environ.get(name) for name in values}
     os.environ.update(values)
     try:
         yield
     finally:
-        os.environ.clear()
-        os.environ.update(before)
+        for name, value in before.items():
+            if value is None:
+                del os.environ[name]
+            else:
+                os.environ[name] = value

@@ -21,6 +21,7 @@ def lambda_handler(event: dict[str, Any], context: LambdaContext) -> dict[str, o
     if event["source"] == "aws.states":
         detail = event["detail"]
         catalog = json.loads(detail["input"])["catalog"]
+        metrics.add_metric("RunsAbandoned", MetricUnit.Count, 1)
         freed = admission.free_abandoned(catalog, detail["name"], settings)
         return {"catalog": catalog, "freed": freed}
 
@@ -33,6 +34,7 @@ def lambda_handler(event: dict[str, Any], context: LambdaContext) -> dict[str, o
     except InvalidCatalogNameError as error:
         # The uploader would otherwise wait for a run that never comes.
         logger.warning("upload names no catalog", extra={"key": key})
+        metrics.add_metric("UploadsIgnored", MetricUnit.Count, 1)
         notices.publish(
             settings.notice_topic_arn,
             f"Upload ignored: {key}",

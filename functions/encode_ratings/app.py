@@ -34,6 +34,7 @@ def lambda_handler(event: dict[str, Any], context: LambdaContext) -> dict[str, o
     )
     leases.note_run(settings.state_table, catalog, execution, files.run_id)
     if ended:
+        metrics.add_metric("RunsUnchanged", MetricUnit.Count, 1)
         return {"outcome": "unchanged", "runId": files.run_id}
 
     logger.info("reading", extra={"run": files.run_id, "files": len(snapshot.files)})

@@ -77,6 +77,7 @@ def not_found(error: Exception) -> Response[str]:  # noqa: ARG001
 @metrics.log_metrics
 def lambda_handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
     """Route one request."""
+    metrics.add_metric("Requests", MetricUnit.Count, 1)
     return app.resolve(event, context)
 
 

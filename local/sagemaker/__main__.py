@@ -2,6 +2,7 @@
 
 import argparse
 import logging
+import os
 import signal
 import sys
 import threading
@@ -34,6 +35,8 @@ def main() -> int:
 
     signal.signal(signal.SIGTERM, stop)
     signal.signal(signal.SIGINT, stop)
+    if arguments.end_with_parent:
+        threading.Thread(target=_watch, args=(os.getppid(), stopping), daemon=True).start()
     arguments.state.mkdir(parents=True, exist_ok=True)
     service = LocalSageMaker(
         arguments.state.resolve(), arguments.account, Containers(arguments.container_python)
@@ -47,6 +50,13 @@ def main() -> int:
         server.shutdown()
         service.close()
     return 0
+
+
+def _watch(parent: int, stopping: threading.Event) -> None:
+    """Stop when the starter is gone, however that ended."""
+    while os.getppid() == parent and not stopping.wait(0.5):
+        pass
+    stopping.set()
 
 
 def _arguments() -> argparse.Namespace:
@@ -63,6 +73,11 @@ def _arguments() -> argparse.Namespace:
         "--container-python",
         default=sys.executable,
         help="interpreter that has the container's packages (default: this one)",
+    )
+    parser.add_argument(
+        "--end-with-parent",
+        action="store_true",
+        help="stop when the process that started this ends",
     )
     parser.add_argument("--verbose", action="store_true", help="log every request")
     return parser.parse_args()

@@ -17,7 +17,7 @@ def promoted_run() -> Kept:
         return runs.kept(made)
 
 
-@pytest.fixture(autouse=True)
+@pytest.fixture(autouse=True, scope="module")
 def aws() -> Iterator[None]:
     with stages.aws():
         yield
@@ -25,6 +25,6 @@ def aws() -> Iterator[None]:
 
 @pytest.fixture
 def stage(aws: None) -> Iterator[Stage]:
-    """The stack's resources, as the template names them."""
+    """The stack's resources, as the template names them, and nothing else."""
     with stages.set_up() as made:
         yield made

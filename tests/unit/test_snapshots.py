@@ -72,7 +72,7 @@ def test_an_empty_bucket_is_an_empty_snapshot(stage: Stage) -> None:
 
 
 def test_more_files_than_one_listing_holds_are_all_found(stage: Stage) -> None:
-    stage.pages_of(2)
+    stage.page_size = 2
     names = {f"ratings/films/{number}" for number in range(5)}
     for name in names:
         stage.s3.put_object(Bucket=stage.ratings, Key=name, Body=b"")

@@ -81,7 +81,7 @@ def test_nothing_is_ever_unpickled(stage: Stage) -> None:
 
 
 def test_keys_are_listed_beyond_the_first_page(stage: Stage) -> None:
-    stage.pages_of(2)
+    stage.page_size = 2
     keys = {f"refused/films/{number}" for number in range(5)}
     for key in keys:
         stage.s3.put_object(Bucket=stage.artifacts, Key=key, Body=b"")

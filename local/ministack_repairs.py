@@ -1,6 +1,6 @@
 """Run MiniStack with what it still lacks for us. Executed by the emulator's own interpreter.
 
-Each repair is one function here, and has a test in ``tests/integration/test_emulator.py`` that
+Each repair is one function here, and has a test in ``tests/e2e/test_failures.py`` that
 fails without it. Imports nothing but MiniStack and the standard library.
 """
 

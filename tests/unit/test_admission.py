@@ -1,6 +1,9 @@
 """Who runs next: the lease and Step Functions together, with either failing in between."""
 
+from dataclasses import replace
+
 import pytest
+from botocore.exceptions import ClientError
 from recommender.aws import admission, leases, states
 from recommender.errors import ServiceUnavailableError
 from recommender.settings import AdmitUploadSettings
@@ -150,6 +153,37 @@ def test_freeing_an_abandoned_catalog_starts_what_arrived_meanwhile(
     assert admission.free_abandoned("films", dead, settings)
     (following,) = running(stage)
     assert stage.lease()["owner"] == following
+
+
+def test_freeing_an_abandoned_catalog_stops_its_training_job(
+    stage: Stage, settings: AdmitUploadSettings
+) -> None:
+    dead = admitted(settings)
+    leases.note_training_job(settings.state_table, "films", dead, "matinee-job")
+    stage.sagemaker.jobs["matinee-job"] = {"TrainingJobStatus": "InProgress"}
+    stage.end(dead, "ABORTED")
+    admission.free_abandoned("films", dead, settings)
+    assert stage.sagemaker.jobs["matinee-job"]["TrainingJobStatus"] == "Stopping"
+
+
+def test_handing_on_again_does_not_start_a_next_run_that_ended_already(
+    stage: Stage, settings: AdmitUploadSettings
+) -> None:
+    name = admitted(settings)
+    admission.admit("films", settings)
+    following = admission.hand_on("films", name, settings.state_machine_arn, settings)
+    stage.end(str(following), "FAILED")
+    before = stage.executions()
+    assert admission.hand_on("films", name, settings.state_machine_arn, settings) == following
+    assert stage.executions() == before
+
+
+def test_a_run_that_cannot_be_started_for_good_is_an_error(
+    stage: Stage, settings: AdmitUploadSettings
+) -> None:
+    gone = replace(settings, state_machine_arn=f"{settings.state_machine_arn}-gone")
+    with pytest.raises(ClientError, match="StateMachineDoesNotExist"):
+        admission.admit("films", gone)
 
 
 def test_a_free_that_died_at_the_start_of_the_next_run_is_completed_by_its_retry(

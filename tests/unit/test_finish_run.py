@@ -396,6 +396,7 @@ def test_a_notice_that_comes_through_at_the_second_try_tells_of_the_same_run(
     done = run(stage, admit(stage)["execution"])
     manifests = [key for key in stage.listing("runs/") if key.endswith("manifest.json")]
     run_id = done.data["finish"]["runId"]
+    assert run_id not in ("", done.name)
     assert manifests == [f"runs/films/{run_id}/manifest.json"]
     assert [notice.facts["runId"] for notice in stage.notices()] == [run_id]
 

@@ -213,6 +213,8 @@ class Stack:
         return _RUNTIME | {
             "SettleSeconds": str(self.settle_seconds),
             "PollSeconds": str(self.poll_seconds),
+            # A shorter limit allows closer looks; see recommender.training.poll_seconds.
+            "TrainingMaxSeconds": "600",
         }
 
     def _variables(self) -> dict[str, dict[str, str]]:

@@ -20,9 +20,11 @@ def lambda_handler(event: dict[str, Any], context: LambdaContext) -> dict[str, o
     settings = AdmitUploadSettings.from_environ(os.environ)
     if event["source"] == "aws.states":
         detail = event["detail"]
-        catalog = json.loads(detail["input"])["catalog"]
-        metrics.add_metric("RunsAbandoned", MetricUnit.Count, 1)
+        catalog = json.loads(detail["input"]).get("catalog")
+        if catalog is None:
+            return {"ignored": "an execution that no upload started"}
         freed = admission.free_abandoned(catalog, detail["name"], settings)
+        metrics.add_metric("RunsAbandoned", MetricUnit.Count, int(freed))
         return {"catalog": catalog, "freed": freed}
 
     # EventBridge passes keys as they are; decoding them would damage "+" and "%".

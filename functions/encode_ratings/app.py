@@ -1,6 +1,5 @@
 """Step: read the bucket as it is now, and write what the run trains on."""
 
-import json
 import os
 from typing import Any
 
@@ -27,7 +26,7 @@ def lambda_handler(event: dict[str, Any], context: LambdaContext) -> dict[str, o
     )
     if not snapshot.files:
         raise MissingRatingsError(catalog)
-    hyperparameters = json.loads(settings.hyperparameters)
+    hyperparameters = settings.stack_hyperparameters()
     plan = {"image": settings.training_image, "hyperparameters": hyperparameters}
     files, ended = outcomes.open_run(
         settings.artifacts_bucket, catalog, run_id(snapshot, plan), execution

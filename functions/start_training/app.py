@@ -12,6 +12,7 @@ from recommender.aws.storage import uri
 from recommender.observability import logger, metrics
 from recommender.runs import RunFiles
 from recommender.settings import StartTrainingSettings
+from recommender.training import poll_seconds
 
 
 @logger.inject_lambda_context
@@ -40,4 +41,8 @@ def lambda_handler(event: dict[str, Any], context: LambdaContext) -> dict[str, o
         )
     )
     metrics.add_metric("TrainingJobsStarted", MetricUnit.Count, 1)
-    return {"trainingJobName": name, "maxSeconds": max_seconds}
+    return {
+        "trainingJobName": name,
+        "maxSeconds": max_seconds,
+        "pollSeconds": poll_seconds(event["pollSeconds"], max_seconds),
+    }

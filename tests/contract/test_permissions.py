@@ -167,6 +167,7 @@ def uploads(stage: Stage) -> None:
     upload_films(stage)
     for step in ("EncodeRatings", "StartTraining"):
         event = {"catalog": "films", "execution": left_behind, "runId": run_id(stage)}
+        event["pollSeconds"] = 30
         stage.run(step, STEPS[step], event)
     stage.end(left_behind, "ABORTED")
     next_one = admit(stage)["execution"]  # takes over, and stops the job
@@ -215,7 +216,7 @@ def runs_that_end_badly(stage: Stage) -> None:
 def retries(stage: Stage) -> None:
     """Steps that died after they did their work, and steps that find an endpoint in ruins."""
     execution = admit(stage)["execution"]
-    step = {"catalog": "films", "execution": execution}
+    step = {"catalog": "films", "execution": execution, "pollSeconds": 30}
     encoded = stage.run("EncodeRatings", STEPS["EncodeRatings"], step)
     step["runId"] = encoded["runId"]
     for _ in range(2):

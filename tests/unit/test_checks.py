@@ -21,7 +21,7 @@ STACK_LIMIT = int(template.environment("CheckTraining")["TRAINING_MAX_SECONDS"])
 def job(stage: Stage) -> str:
     """A training job at work."""
     upload_films(stage)
-    step = {"catalog": "films", "execution": admit(stage)["execution"]}
+    step = {"catalog": "films", "execution": admit(stage)["execution"], "pollSeconds": 30}
     step["runId"] = stage.run("EncodeRatings", STEPS["EncodeRatings"], step)["runId"]
     return str(stage.run("StartTraining", STEPS["StartTraining"], step)["trainingJobName"])
 

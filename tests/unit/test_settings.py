@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import pytest
 from recommender.errors import MissingSettingsError
-from recommender.settings import Settings
+from recommender.settings import EncodeRatingsSettings, Settings
 
 
 @dataclass(frozen=True)
@@ -33,3 +33,17 @@ def test_everything_that_is_wrong_is_named_at_once() -> None:
 def test_an_empty_variable_is_an_absent_one() -> None:
     with pytest.raises(MissingSettingsError, match="STATE_TABLE is not set"):
         Example.from_environ({"STATE_TABLE": "", "POLL_SECONDS": "30"})
+
+
+def encode_settings(hyperparameters: str) -> EncodeRatingsSettings:
+    return EncodeRatingsSettings("table", "ratings", "artifacts", hyperparameters, "image")
+
+
+def test_the_stacks_hyperparameters_are_a_json_object_of_strings() -> None:
+    assert encode_settings('{"epochs": "3"}').stack_hyperparameters() == {"epochs": "3"}
+
+
+@pytest.mark.parametrize("text", ["{", "[]", '"epochs"', '{"epochs": 3}'])
+def test_other_hyperparameters_are_the_operators_mistake(text: str) -> None:
+    with pytest.raises(MissingSettingsError, match="HYPERPARAMETERS"):
+        encode_settings(text).stack_hyperparameters()

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 import pytest
 from recommender.errors import TrainingFailedError, TrainingOverdueError, TrainingStoppedError
-from recommender.training import QUEUE_SECONDS, TrainingState, outcome
+from recommender.training import QUEUE_SECONDS, TrainingState, outcome, poll_seconds
 
 if TYPE_CHECKING:
     from mypy_boto3_sagemaker.type_defs import DescribeTrainingJobResponseTypeDef
@@ -111,3 +111,15 @@ def test_without_a_time_to_judge_by_the_clock_counts() -> None:
         "CreationTime": datetime.now(UTC) - timedelta(days=1),
     }
     assert outcome(cast("DescribeTrainingJobResponseTypeDef", job), LIMIT).overdue
+
+
+@pytest.mark.parametrize("limit", [60, 3_600, 86_400, 432_000])
+@pytest.mark.parametrize("wanted", [1, 30, 300])
+def test_the_longest_job_fits_an_executions_history(wanted: int, limit: int) -> None:
+    seconds = poll_seconds(wanted, limit)
+    assert seconds >= wanted
+    assert 10 * (limit + QUEUE_SECONDS) / seconds <= 24_500  # of 25,000 events
+
+
+def test_a_job_that_fits_is_looked_at_as_often_as_wanted() -> None:
+    assert poll_seconds(30, 3_600) == 30

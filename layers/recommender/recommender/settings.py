@@ -3,6 +3,7 @@
 A field's name in capitals is its environment variable; a contract test holds the template to it.
 """
 
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from typing import Self
@@ -60,6 +61,20 @@ class EncodeRatingsSettings(Settings):
     artifacts_bucket: str
     hyperparameters: str
     training_image: str
+
+    def stack_hyperparameters(self) -> dict[str, str]:
+        """What every catalog starts from.
+
+        Raises:
+            MissingSettingsError: the parameter is not a JSON object of strings.
+        """
+        try:
+            found = json.loads(self.hyperparameters)
+        except ValueError as error:
+            raise MissingSettingsError([f"HYPERPARAMETERS is not JSON: {error}"]) from error
+        if not isinstance(found, dict) or not all(isinstance(one, str) for one in found.values()):
+            raise MissingSettingsError(["HYPERPARAMETERS is not a JSON object of strings"])
+        return found
 
 
 @dataclass(frozen=True)

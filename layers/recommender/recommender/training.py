@@ -1,5 +1,6 @@
 """What a training job's description means for its run."""
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -12,6 +13,9 @@ if TYPE_CHECKING:
 
 QUEUE_SECONDS = 1800
 """How long a job may wait for a machine before its run gives up, on top of its own limit."""
+
+_MOST_LOOKS = 2_400
+"""An execution's history ends at 25,000 events, and one look at the job takes ten."""
 
 _AT_WORK = frozenset({"InProgress", "Stopping"})
 
@@ -52,6 +56,11 @@ class TrainingState:
             "modelUri": self.model_uri,
             "metrics": dict(self.metrics),
         }
+
+
+def poll_seconds(wanted: int, limit_seconds: int) -> int:
+    """Stretch the time between two looks at a job, so that its longest life fits the history."""
+    return max(wanted, math.ceil((limit_seconds + QUEUE_SECONDS) / _MOST_LOOKS))
 
 
 def outcome(

@@ -183,6 +183,56 @@ def _draw_parts(  # noqa: C901 - compiled loops
 
 
 @compiled
+def _exchange(
+    features: SideFeatures, vectors: Vectors, prior: Prior, state: RandomState
+) -> None:
+    """Draw the features' parts again, now with the entities' whole vectors held still.
+
+    What a feature's part gains, its entities' own parts lose. Where the data pin the whole
+    vectors down, the draw of the parts given the own parts hardly moves; this one does.
+
+    Source:
+        Yu and Meng, *To center or not to center*, JCGS 2011 (interweaving).
+    """
+    width = vectors.own.shape[1]
+    precision = np.empty((width, width))
+    sums, pull, drawn = np.empty(width), np.empty(width), np.empty(width)
+    for feature in range(features.groups.size):
+        group, part = features.groups[feature], vectors.parts[feature]
+        first, end = features.offsets[feature], features.offsets[feature + 1]
+        square = 0.0
+        values = 0.0
+        sums[:] = 0.0
+        for entry in range(first, end):
+            value = features.values[entry]
+            square += value * value
+            values += value
+            own = vectors.own[features.entities[entry]]
+            for f in range(width):
+                sums[f] += value * own[f]
+        for f in range(width):
+            sums[f] += square * part[f]
+        for f in range(width):
+            total = prior.group_precisions[group, f] * prior.group_means[group, f]
+            total -= values * prior.pull[f]
+            for g in range(width):
+                total += prior.precision[f, g] * sums[g]
+                precision[f, g] = square * prior.precision[f, g]
+            precision[f, f] += prior.group_precisions[group, f]
+            pull[f] = total
+        draw_normal(precision, pull, state, drawn)
+        for f in range(width):
+            move = drawn[f] - part[f]
+            part[f] = drawn[f]
+            drawn[f] = move
+        for entry in range(first, end):
+            value = features.values[entry]
+            own = vectors.own[features.entities[entry]]
+            for f in range(width):
+                own[f] -= value * drawn[f]
+
+
+@compiled
 def draw_side(  # noqa: C901 - compiled loops
     links: Links,
     targets: Float64s,
@@ -233,6 +283,7 @@ def draw_side(  # noqa: C901 - compiled loops
         for f in range(width):
             vectors.totals[entity, f] += drawn[f] - own[f]
             own[f] = drawn[f]
+    _exchange(features, vectors, prior, state)
 
 
 @compiled

@@ -1,5 +1,7 @@
 """Sample the posterior of a machine over pairs, and make one plain machine of it."""
 
+from dataclasses import dataclass
+
 import numpy as np
 from recommender.features import Float64s, Integers
 
@@ -24,6 +26,22 @@ _FEWEST_KEPT = 16
 
 _PAIRS_AN_ENTITY = 12
 _MOST_PAIRS = 250_000
+
+
+@dataclass(frozen=True)
+class Collapsed:
+    """One plain machine made of many draws.
+
+    Attributes:
+        plain: the machine.
+        like_link: the map from its scores to log-odds of a like.
+        change: root mean square of what cutting the rank did to the scores of some pairs, which
+            are spread over all users and items.
+    """
+
+    plain: PlainPairs
+    like_link: Shift
+    change: float
 
 
 class PairSampler:
@@ -87,7 +105,7 @@ class PairSampler:
         self._posterior.add(self._likelihood, *totals)
         self._kept += 1
 
-    def collapse(self, rank: int, *, classifies: bool, seed: int) -> tuple[PlainPairs, Shift]:
+    def collapse(self, rank: int, *, classifies: bool, seed: int) -> "Collapsed":
         """Make one plain machine of the kept draws.
 
         Args:
@@ -96,7 +114,7 @@ class PairSampler:
             seed: of the search for the best cut.
 
         Returns:
-            The machine, and the map from its scores to log-odds of a like.
+            The machine, calibrated to the posterior.
         """
         posterior, kept = self._posterior, self._kept
         scores, expected = posterior.means(kept)
@@ -134,12 +152,14 @@ class PairSampler:
         ).astype(np.float32)
         plain = _moved(cut_products(left, right, rank, seed), Shift(1.0, line.shift))
         found = score_plain(plain, posterior.users, posterior.items)
+        uncut = by_user[posterior.users] * by_item[posterior.items] * line.scale * scores
+        change = found - (uncut + line.shift)
         last = fit_link(found, expected) if classifies else fit_line(found, expected)
         plain = _moved(plain, last)
         found = score_plain(plain, posterior.users, posterior.items)
         chances = posterior.chances(kept)
         link = fit_link(found, chances) if np.isfinite(chances).all() else Shift(1.0, 0.0)
-        return plain, link
+        return Collapsed(plain, link, float(np.sqrt(np.square(change).mean())))
 
 
 class _Side:

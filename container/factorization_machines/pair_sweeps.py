@@ -183,9 +183,7 @@ def _draw_parts(  # noqa: C901 - compiled loops
 
 
 @compiled
-def _exchange(
-    features: SideFeatures, vectors: Vectors, prior: Prior, state: RandomState
-) -> None:
+def _exchange(features: SideFeatures, vectors: Vectors, prior: Prior, state: RandomState) -> None:
     """Draw the features' parts again, now with the entities' whole vectors held still.
 
     What a feature's part gains, its entities' own parts lose. Where the data pin the whole

@@ -80,10 +80,14 @@ def fit_by_sampling(
             if sweep >= settings.burn_in:
                 of_pairs.keep()
             _report(sweep, sweeps, likelihood, of_pairs.scores, labels, settings, after_sweeps)
-        plain, link = of_pairs.collapse(
+        collapsed = of_pairs.collapse(
             settings.num_factors, classifies=classifies, seed=settings.seed
         )
-        say(f"gibbs: no score is moved by more than {plain.next_singular_value:.3g} by the cut")
+        plain, link = collapsed.plain, collapsed.like_link
+        say(
+            f"gibbs: the cut to {settings.num_factors} factors changes scores by "
+            f"{collapsed.change:.2g} (root mean square)"
+        )
         bias = plain.bias
         weights, factors = (
             np.zeros(rows.dimension),

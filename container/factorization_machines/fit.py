@@ -1,6 +1,7 @@
 """Fit a factorization machine to rows and labels by mini-batch Adam."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from types import ModuleType
 
 import numpy as np
@@ -8,6 +9,7 @@ from recommender.features import FeatureRows, Float32s, Float64s, Integers
 from recommender.machine import BINARY_CLASSIFIER, FactorizationMachine
 
 from factorization_machines.cache_folder import choose_cache_folder
+from factorization_machines.epoch_choice import EpochChoice, split_off
 from factorization_machines.errors import DivergedError
 from factorization_machines.hyperparameters import Hyperparameters, Term
 from factorization_machines.summaries import EpochSummary
@@ -32,7 +34,8 @@ def fit(
         after_epoch: called after every epoch, in the caller's thread.
 
     Returns:
-        The machine after the last epoch. The same arguments give the same bits.
+        The machine after the last epoch, or what averaging and held out rows make of it. The same
+        arguments give the same bits.
 
     Raises:
         DivergedError: a parameter or the loss is no longer finite.
@@ -43,7 +46,7 @@ def fit(
     """
     adam = _compiled_loops()
     generator = np.random.Generator(np.random.PCG64(settings.seed))
-    rank, dimension, count = settings.num_factors, settings.feature_dim, len(rows)
+    rank, dimension = settings.num_factors, settings.feature_dim
     width = rank + 1
 
     bias = np.zeros(3, np.float32)
@@ -52,6 +55,9 @@ def fit(
     records[:, rank] = _initial(settings.linear, (dimension,), generator)
     records[:, :rank] = _initial(settings.factors, (dimension, rank), generator)
 
+    rows, labels, holdout = split_off(rows, labels, settings.holdout_fraction, settings.seed)
+    count = len(rows)
+    choice = EpochChoice(settings, holdout)
     slots = _most_slots(rows, settings.mini_batch_size)
     rates = np.append(
         np.full(rank, settings.factors.learning_rate), settings.linear.learning_rate
@@ -101,17 +107,11 @@ def fit(
         summary = _summarise(adam, totals, epoch, settings, count)
         if not np.isfinite(summary.loss):
             raise DivergedError(epoch, f"the mean loss is {summary.loss}")
-        after_epoch(summary)
-
-    machine = FactorizationMachine(
-        bias=float(bias[0]),
-        linear=np.ascontiguousarray(records[:, rank]),
-        factors=np.ascontiguousarray(records[:, :rank]),
-        predictor_type=settings.predictor_type,
-    )
-    if not (np.isfinite(bias[0]) and np.isfinite(records[:, :width]).all()):
-        raise DivergedError(settings.epochs - 1, "a parameter is not finite")
-    return machine
+        held_out = choice.add(float(bias[0]), records[:, :width])
+        after_epoch(replace(summary, held_out_loss=held_out))
+        if choice.is_over:
+            break
+    return choice.machine()
 
 
 def _initial(term: Term, shape: tuple[int, ...], generator: np.random.Generator) -> Float32s:

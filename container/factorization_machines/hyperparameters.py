@@ -17,6 +17,10 @@ Our own, none of which changes anything unless it is given:
 
 - ``seed`` of all randomness. ``learning_rate_decay`` multiplies all three learning rates after each
   epoch.
+- ``averaging_decay``: Adam hands over a running mean of the parameters at the ends of epochs, in
+  which an epoch weighs this much less than the next one (default 0: the last epoch alone).
+- ``holdout_fraction``: Adam keeps this share of the train channel's rows back (default 0) and
+  hands over the epoch that did best on them; it stops once ``patience`` epochs were no better.
 - ``solver``: ``adam``, or ``gibbs`` for the posterior's mean answer. Gibbs takes ``draws`` samples
   of ``draw_factors`` factors each (at most ``num_factors``) after ``burn_in`` that it drops, and
   makes one machine of ``num_factors`` of them. What only steers Adam is then of no effect.
@@ -89,6 +93,9 @@ class Hyperparameters:
     rescale_grad: float
     seed: int
     learning_rate_decay: float
+    averaging_decay: float
+    holdout_fraction: float
+    patience: int
     solver: str
     draws: int
     burn_in: int
@@ -206,6 +213,9 @@ _SPECS: tuple[_Spec, ...] = (
     _Number("rescale_grad", "1", 0, 1e9, above_low=True),
     _Integer("seed", "0", 0, 2**32 - 1),
     _Number("learning_rate_decay", "1", 0, 1, above_low=True),
+    _Number("averaging_decay", "0", 0, 0.999),
+    _Number("holdout_fraction", "0", 0, 0.5),
+    _Integer("patience", "3", 1, 10_000),
     _Choice("solver", ADAM, (ADAM, GIBBS)),
     _Integer("draws", "200", 1, 10_000),
     _Integer("burn_in", "50", 0, 10_000),
@@ -332,6 +342,9 @@ def _build(given: Mapping[str, str]) -> Hyperparameters:
         rescale_grad=float(text("rescale_grad")),
         seed=int(text("seed")),
         learning_rate_decay=float(text("learning_rate_decay")),
+        averaging_decay=float(text("averaging_decay")),
+        holdout_fraction=float(text("holdout_fraction")),
+        patience=int(text("patience")),
         solver=text("solver"),
         draws=int(text("draws")),
         burn_in=int(text("burn_in")),

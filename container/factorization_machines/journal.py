@@ -54,6 +54,11 @@ class Journal:
                 "mse <loss>": summary.loss,
                 "absolute_loss <loss>": summary.absolute_error,
             }
+        if summary.held_out_loss is not None:
+            name = "binary_classification_cross_entropy" if self._classifies else "mse"
+            self._quality(
+                f"epoch={summary.epoch}, held_out {name} <loss>={summary.held_out_loss:.10g}"
+            )
         for name, value in metrics.items():
             self._quality(f"epoch={summary.epoch}, train {name}={value:.10g}")
         if not self._curve:

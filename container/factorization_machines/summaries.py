@@ -20,6 +20,7 @@ class EpochSummary:
         accuracy: share of right labels at threshold 0.5 (classifier; else 0).
         f1: harmonic mean of precision and recall (classifier; else 0).
         absolute_error: mean absolute error (regressor; else 0).
+        held_out_loss: the loss of the rows that are held out of the train channel, if any are.
     """
 
     epoch: int
@@ -29,6 +30,7 @@ class EpochSummary:
     accuracy: float = 0.0
     f1: float = 0.0
     absolute_error: float = 0.0
+    held_out_loss: float | None = None
 
 
 def summarise_chances(

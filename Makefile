@@ -6,6 +6,7 @@
 #   make up      start the local stack in the background;  make down  stops it
 #   make events  capture tests/events/*.json anew: what each function really receives
 #   make build   build for AWS;                             make deploy  deploy to AWS
+#   make bench-train  quality, time and memory against myFM and torch;  make bench-serve  serving
 #   make lock    resolve the dependencies anew
 
 PYTHON ?= python3
@@ -21,7 +22,7 @@ pip_install := -m pip install --quiet --no-deps --require-hashes --requirement
 sam := .venvs/sam/bin/sam
 parameters := PythonRuntime=python$(LAMBDA_PYTHON) Architecture=$(LAMBDA_ARCH)
 
-.PHONY: demo test check up down events build deploy lock clean install
+.PHONY: demo test check up down events build deploy lock clean install bench-train bench-serve
 
 demo: .venv/.local .venvs/sam/.installed .venvs/emulator/.installed
 	@.venv/bin/python -m local demo $(ARGS)
@@ -54,6 +55,12 @@ build: .venvs/sam/.installed
 
 deploy: build
 	$(sam) deploy --parameter-overrides $(parameters) $(ARGS)
+
+bench-train: .venv/.local .venvs/bench/.installed
+	@.venv/bin/python -m bench.train $(ARGS)
+
+bench-serve: .venv/.local
+	@.venv/bin/python -m bench.serve $(ARGS)
 
 lock: .venv/.dev
 	sh requirements/lock.sh

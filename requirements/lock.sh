@@ -14,3 +14,4 @@ compile -c requirements/dev.txt layers/dependencies/requirements.in -o layers/de
 compile -c requirements/dev.txt requirements/build.in -o requirements/build.txt
 compile requirements/sam.in -o requirements/sam.txt
 compile requirements/emulator.in -o requirements/emulator.txt
+compile -c requirements/dev.txt requirements/bench.in -o requirements/bench.txt

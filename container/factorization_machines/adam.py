@@ -7,21 +7,17 @@ speed of training is the speed of memory::
 
 A mini-batch touches few features. Their gradients are gathered in batch-compact *slots*, so that
 a feature that occurs a hundred times in a batch is fetched and stepped once.
-
-Importing this module imports the compiler (about half a second): `fit` does so on first use.
 """
 
 import math
-from collections.abc import Callable
-from typing import TypeVar, cast
 
-import numba
 import numpy as np
 import numpy.typing as npt
 from recommender.features import Float32s, Float64s, Floats, Integers
 
+from factorization_machines.compiling import compiled
+
 Int32s = npt.NDArray[np.int32]
-_Function = TypeVar("_Function", bound=Callable[..., object])
 
 FIRST_MOMENT_DECAY = 0.9
 SECOND_MOMENT_DECAY = 0.999
@@ -29,15 +25,6 @@ SECOND_MOMENT_DECAY = 0.999
 # What one pass over rows adds up, by position.
 LOSS, CORRECT, TRUE_POSITIVES, FALSE_POSITIVES, FALSE_NEGATIVES, ABSOLUTE_ERROR = range(6)
 TOTALS = 6
-
-
-def _compiled(function: _Function) -> _Function:
-    """Compile on the first call, or take an earlier process's result from the cache folder.
-
-    One thread and no reassociation of sums: the same seed gives the same bytes.
-    """
-    compile_it = numba.njit(cache=True, nogil=True, fastmath=False, error_model="numpy")
-    return cast(_Function, compile_it(function))
 
 
 def step_sizes() -> Float32s:
@@ -55,7 +42,7 @@ def step_sizes() -> Float32s:
     return np.concatenate([[0.0], sizes, [1.0]]).astype(np.float32)
 
 
-@_compiled
+@compiled
 def add_gradients(
     order: Integers,
     first: int,
@@ -162,7 +149,7 @@ def add_gradients(
     return slots, bias_gradient
 
 
-@_compiled
+@compiled
 def _slope_of_loss(
     score: float,
     label: float,
@@ -193,7 +180,7 @@ def _slope_of_loss(
     return probability - label
 
 
-@_compiled
+@compiled
 def _step(
     parameters: Floats,
     gradients: Floats,
@@ -220,7 +207,7 @@ def _step(
         parameters[f] -= rates[f] * size * moment1 / (math.sqrt(moment2) + eps)
 
 
-@_compiled
+@compiled
 def train_rows(
     order: Integers,
     first: int,

@@ -125,12 +125,12 @@ def _read_file(data: bytes, channel: str, where: str, settings: Hyperparameters)
             channel, where, f"record {row}: a feature is {rows.values[broken[0]]}"
         )
     labels = np.asarray(labels, np.float32)
-    _check_labels(labels, channel, where, settings.predictor_type)
+    _check_labels(labels, channel, where, settings)
     return LabelledRows(with_distinct_columns(rows), labels)
 
 
-def _check_labels(labels: Float32s, channel: str, where: str, predictor_type: str) -> None:
-    if predictor_type == BINARY_CLASSIFIER:
+def _check_labels(labels: Float32s, channel: str, where: str, settings: Hyperparameters) -> None:
+    if settings.predictor_type == BINARY_CLASSIFIER and settings.like_threshold is None:
         wrong = np.flatnonzero((labels != 0) & (labels != 1))
         expected = "binary_classifier takes 0 and 1 only"
     else:

@@ -1,47 +1,22 @@
-"""Fit a factorization machine to rows and labels."""
+"""Fit a factorization machine to rows and labels by mini-batch Adam."""
 
-import atexit
-import os
-import shutil
-import tempfile
 from collections.abc import Callable
-from dataclasses import dataclass
-from pathlib import Path
+from dataclasses import replace
 from types import ModuleType
 
 import numpy as np
 from recommender.features import FeatureRows, Float32s, Float64s, Integers
 from recommender.machine import BINARY_CLASSIFIER, FactorizationMachine
 
+from factorization_machines.cache_folder import choose_cache_folder
+from factorization_machines.epoch_choice import EpochChoice, split_off
 from factorization_machines.errors import DivergedError
 from factorization_machines.hyperparameters import Hyperparameters, Term
+from factorization_machines.summaries import EpochSummary
 
 # Rows between two looks at the interpreter, which is where a signal is noticed: well below half
 # a second of training even with many factors.
 _ROWS_A_CALL = 1 << 16
-
-
-@dataclass(frozen=True)
-class EpochSummary:
-    """How the rows of one epoch scored, each just before its batch was learned from.
-
-    Attributes:
-        epoch: from 0.
-        epochs: how many there will be.
-        rows: rows seen.
-        loss: mean cross-entropy in nats, or mean squared error.
-        accuracy: share of right labels at threshold 0.5 (classifier; else 0).
-        f1: harmonic mean of precision and recall (classifier; else 0).
-        absolute_error: mean absolute error (regressor; else 0).
-    """
-
-    epoch: int
-    epochs: int
-    rows: int
-    loss: float
-    accuracy: float
-    f1: float
-    absolute_error: float
 
 
 def fit(
@@ -59,7 +34,8 @@ def fit(
         after_epoch: called after every epoch, in the caller's thread.
 
     Returns:
-        The machine after the last epoch. The same arguments give the same bits.
+        The machine after the last epoch, or what averaging and held out rows make of it. The same
+        arguments give the same bits.
 
     Raises:
         DivergedError: a parameter or the loss is no longer finite.
@@ -70,7 +46,7 @@ def fit(
     """
     adam = _compiled_loops()
     generator = np.random.Generator(np.random.PCG64(settings.seed))
-    rank, dimension, count = settings.num_factors, settings.feature_dim, len(rows)
+    rank, dimension = settings.num_factors, settings.feature_dim
     width = rank + 1
 
     bias = np.zeros(3, np.float32)
@@ -79,6 +55,9 @@ def fit(
     records[:, rank] = _initial(settings.linear, (dimension,), generator)
     records[:, :rank] = _initial(settings.factors, (dimension, rank), generator)
 
+    rows, labels, holdout = split_off(rows, labels, settings.holdout_fraction, settings.seed)
+    count = len(rows)
+    choice = EpochChoice(settings, holdout)
     slots = _most_slots(rows, settings.mini_batch_size)
     rates = np.append(
         np.full(rank, settings.factors.learning_rate), settings.linear.learning_rate
@@ -128,17 +107,11 @@ def fit(
         summary = _summarise(adam, totals, epoch, settings, count)
         if not np.isfinite(summary.loss):
             raise DivergedError(epoch, f"the mean loss is {summary.loss}")
-        after_epoch(summary)
-
-    machine = FactorizationMachine(
-        bias=float(bias[0]),
-        linear=np.ascontiguousarray(records[:, rank]),
-        factors=np.ascontiguousarray(records[:, :rank]),
-        predictor_type=settings.predictor_type,
-    )
-    if not (np.isfinite(bias[0]) and np.isfinite(records[:, :width]).all()):
-        raise DivergedError(settings.epochs - 1, "a parameter is not finite")
-    return machine
+        held_out = choice.add(float(bias[0]), records[:, :width])
+        after_epoch(replace(summary, held_out_loss=held_out))
+        if choice.is_over:
+            break
+    return choice.machine()
 
 
 def _initial(term: Term, shape: tuple[int, ...], generator: np.random.Generator) -> Float32s:
@@ -175,23 +148,8 @@ def _summarise(
 
 
 def _compiled_loops() -> ModuleType:
-    """Import the compiled loops, having found a folder that can keep them."""
-    _choose_cache_folder()
+    """Import the compiled loops, which takes a while, on first use."""
+    choose_cache_folder()
     from . import adam
 
     return adam
-
-
-def _choose_cache_folder() -> None:
-    """Give the compiler a temporary cache folder if it could write to no other.
-
-    It refuses to define a cached function when it finds no writable folder at all, as in
-    a container with a read-only file system and no home.
-    """
-    wanted = os.environ.get("NUMBA_CACHE_DIR")
-    if wanted and not Path(wanted).exists():
-        return  # the compiler makes it
-    if not os.access(wanted or Path(__file__).parent, os.W_OK):
-        folder = tempfile.mkdtemp(prefix="factorization-machines-")
-        atexit.register(shutil.rmtree, folder, ignore_errors=True)
-        os.environ["NUMBA_CACHE_DIR"] = folder

@@ -1,7 +1,7 @@
 """Hyperparameters: the built-in algorithm's names and defaults, checked all at once.
 
-Names, defaults and meanings are those of SageMaker's built-in factorization machines, with two
-additions of our own (``seed``, ``learning_rate_decay``). Where the built-in's documentation leaves
+Names, defaults and meanings are those of SageMaker's built-in factorization machines, with some
+additions of our own. Where the built-in's documentation leaves
 a meaning open, this is ours:
 
 - ``*_wd`` is an L2 penalty *per occurrence*: each row adds ``wd / 2 * w**2`` to the loss for each
@@ -12,7 +12,26 @@ a meaning open, this is ours:
   ``rescale_grad`` (default 1), then each number of it is clipped to ``[-clip_gradient,
   clip_gradient]`` (default: not clipped), and then goes to Adam.
 - ``eps`` (default 1e-8) is Adam's, added to the square root of the second moment.
-- ``learning_rate_decay`` multiplies all three learning rates after each epoch.
+
+Our own, none of which changes anything unless it is given:
+
+- ``seed`` of all randomness. ``learning_rate_decay`` multiplies all three learning rates after each
+  epoch.
+- ``averaging_decay``: Adam hands over a running mean of the parameters at the ends of epochs, in
+  which an epoch weighs this much less than the next one (default 0: the last epoch alone).
+- ``holdout_fraction``: Adam keeps this share of the train channel's rows back (default 0) and
+  hands over the epoch that did best on them; it stops once ``patience`` epochs were no better.
+- ``solver``: ``adam``, or ``gibbs`` for the posterior's mean answer. Gibbs takes ``draws`` samples
+  of ``draw_factors`` factors each (at most ``num_factors``) after ``burn_in`` that it drops, and
+  makes one machine of ``num_factors`` of them. What only steers Adam is then of no effect.
+- ``field_sizes``, as in ``943,1682,21,19``: the number of columns of each field, in their order.
+  The first two are users and items, the others groups of features, and each has a prior of its
+  own. By default users and items are found from the rows (gibbs).
+- ``implicit_features``: describe users by the items that they rated and items by their raters, from
+  the train channel alone (gibbs).
+- ``like_threshold``: labels are ratings, and those from here on are likes. A classifier then
+  learns from the ratings and foretells likes; a regressor foretells ratings and tells beside the
+  model how they become probabilities of a like (gibbs).
 """
 
 import math
@@ -20,17 +39,19 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from recommender.machine import PREDICTOR_TYPES
+from recommender.machine import PREDICTOR_TYPES, REGRESSOR
 
 from factorization_machines.errors import InvalidHyperparametersError
 
 INIT_METHODS = ("normal", "uniform", "constant")
 TERMS = ("bias", "linear", "factors")
+ADAM, GIBBS = "adam", "gibbs"
 
 # SageMaker's tuner adds this to every job that it starts; it says nothing about the training.
 _SET_BY_THE_SERVICE = frozenset({"_tuning_objective_metric"})
 
 _INTEGER = re.compile(r"[+-]?[0-9]+")
+_SIZES = re.compile(r"[0-9]{1,10}(,[0-9]{1,10})+")
 _NUMBER = re.compile(r"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?")
 
 
@@ -72,6 +93,16 @@ class Hyperparameters:
     rescale_grad: float
     seed: int
     learning_rate_decay: float
+    averaging_decay: float
+    holdout_fraction: float
+    patience: int
+    solver: str
+    draws: int
+    burn_in: int
+    draw_factors: int
+    field_sizes: tuple[int, ...]
+    implicit_features: bool
+    like_threshold: float | None
     given: Mapping[str, str]
 
     def as_strings(self) -> dict[str, str]:
@@ -136,7 +167,22 @@ class _Choice:
         return text in self.words
 
 
-_Spec = _Integer | _Number | _Choice
+@dataclass(frozen=True)
+class _Sizes:
+    """A hyperparameter that is a list of sizes; without a default it may stay unset."""
+
+    name: str
+    default: str | None
+
+    @property
+    def allowed(self) -> str:
+        return "two or more positive integers, separated by commas, that add up to feature_dim"
+
+    def accepts(self, text: str) -> bool:
+        return bool(_SIZES.fullmatch(text)) and min(_sizes(text)) > 0
+
+
+_Spec = _Integer | _Number | _Choice | _Sizes
 
 _REQUIRED = ("feature_dim", "num_factors", "predictor_type")
 
@@ -167,6 +213,16 @@ _SPECS: tuple[_Spec, ...] = (
     _Number("rescale_grad", "1", 0, 1e9, above_low=True),
     _Integer("seed", "0", 0, 2**32 - 1),
     _Number("learning_rate_decay", "1", 0, 1, above_low=True),
+    _Number("averaging_decay", "0", 0, 0.999),
+    _Number("holdout_fraction", "0", 0, 0.5),
+    _Integer("patience", "3", 1, 10_000),
+    _Choice("solver", ADAM, (ADAM, GIBBS)),
+    _Integer("draws", "200", 1, 10_000),
+    _Integer("burn_in", "50", 0, 10_000),
+    _Integer("draw_factors", "8", 1, 64),
+    _Sizes("field_sizes", None),
+    _Choice("implicit_features", "false", ("false", "true")),
+    _Number("like_threshold", None, -1e9, 1e9),
 )
 
 
@@ -205,7 +261,7 @@ def parse_hyperparameters(raw: Mapping[str, object]) -> Hyperparameters:
         for name in _REQUIRED
         if name not in raw
     ]
-    problems += _missing_companions(raw)
+    problems += _missing_companions(raw) + _quarrels(given)
     if problems:
         raise InvalidHyperparametersError(problems)
     return _build(given)
@@ -222,6 +278,31 @@ def _missing_companions(raw: Mapping[str, object]) -> list[str]:
                 f"{term}_{companion} is missing, required when {term}_init_method is {method}"
             )
     return problems
+
+
+def _quarrels(given: Mapping[str, str]) -> list[str]:
+    """Values that are fine alone but not together."""
+    problems = []
+    sizes, dimension = given.get("field_sizes"), given.get("feature_dim")
+    if sizes and dimension and sum(_sizes(sizes)) != int(dimension):
+        problems.append(
+            f"field_sizes is {sizes[:80]!r}, which adds up to {sum(_sizes(sizes))}, "
+            f"expected the feature_dim {dimension}"
+        )
+    if (
+        "like_threshold" in given
+        and given.get("predictor_type") == REGRESSOR
+        and given.get("solver", ADAM) != GIBBS
+    ):
+        problems.append(
+            f"like_threshold is {given['like_threshold']!r}, "
+            "expected with a regressor only when solver is gibbs"
+        )
+    return problems
+
+
+def _sizes(text: str) -> tuple[int, ...]:
+    return tuple(int(size) for size in text.split(","))
 
 
 def _build(given: Mapping[str, str]) -> Hyperparameters:
@@ -261,5 +342,15 @@ def _build(given: Mapping[str, str]) -> Hyperparameters:
         rescale_grad=float(text("rescale_grad")),
         seed=int(text("seed")),
         learning_rate_decay=float(text("learning_rate_decay")),
+        averaging_decay=float(text("averaging_decay")),
+        holdout_fraction=float(text("holdout_fraction")),
+        patience=int(text("patience")),
+        solver=text("solver"),
+        draws=int(text("draws")),
+        burn_in=int(text("burn_in")),
+        draw_factors=int(text("draw_factors")),
+        field_sizes=_sizes(texts["field_sizes"]) if texts["field_sizes"] else (),
+        implicit_features=text("implicit_features") == "true",
+        like_threshold=optional("like_threshold"),
         given=dict(given),
     )

@@ -11,7 +11,7 @@ from recommender.evaluation import classification_metrics, regression_metrics
 from recommender.features import Float32s, Float64s
 from recommender.machine import BINARY_CLASSIFIER
 
-from factorization_machines.fit import EpochSummary
+from factorization_machines.summaries import EpochSummary
 
 _logger = logging.getLogger("factorization_machines")
 
@@ -34,6 +34,7 @@ class Journal:
 
     def __init__(self, host: str, predictor_type: str) -> None:
         self._host, self._classifies = host, predictor_type == BINARY_CLASSIFIER
+        self._curve: list[str] = []
 
     def say(self, text: str) -> None:
         """Write a line for people."""
@@ -53,21 +54,36 @@ class Journal:
                 "mse <loss>": summary.loss,
                 "absolute_loss <loss>": summary.absolute_error,
             }
+        if summary.held_out_loss is not None:
+            name = "binary_classification_cross_entropy" if self._classifies else "mse"
+            self._quality(
+                f"epoch={summary.epoch}, held_out {name} <loss>={summary.held_out_loss:.10g}"
+            )
         for name, value in metrics.items():
             self._quality(f"epoch={summary.epoch}, train {name}={value:.10g}")
+        if not self._curve:
+            names = ",".join(name.split()[0] for name in metrics)
+            self._curve.append(f"epoch,{names}\n")
+        values = ",".join(f"{value:.10g}" for value in metrics.values())
+        self._curve.append(f"{summary.epoch},{values}\n")
         done = 100 * (summary.epoch + 1) / summary.epochs
         _logger.info(
             "#progress_metric: host=%s, completed %.1f %% of epochs", self._host, round(done, 1)
         )
 
-    def tested(self, labels: Float32s, predictions: Float64s) -> None:
+    def curve(self) -> str:
+        """Give the learning curve as CSV: a header, then a line for each epoch told of."""
+        return "".join(self._curve)
+
+    def tested(self, labels: Float32s, predictions: Float64s, *, classifies: bool) -> None:
         """Write the metrics of the test channel.
 
         Args:
             labels: ``(n,)`` 0/1 labels, or ratings.
             predictions: ``(n,)`` probabilities, or ratings.
+            classifies: they are the former.
         """
-        if self._classifies:
+        if classifies:
             found = classification_metrics(labels, predictions).as_dict()
             metrics = {
                 "binary_classification_accuracy <score>": found["accuracy"],

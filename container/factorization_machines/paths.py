@@ -7,6 +7,7 @@ from pathlib import Path
 
 MODEL_FILE = "model_algo-1"
 ARCHIVE_FILE = "model.tar.gz"
+CURVE_FILE = "learning_curve.csv"
 
 
 @dataclass(frozen=True)

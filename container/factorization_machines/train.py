@@ -15,14 +15,15 @@ from types import FrameType
 
 from recommender.artifact import write_model_zip
 from recommender.errors import RecommenderError
-from recommender.machine import predict
+from recommender.machine import BINARY_CLASSIFIER, predict, sigmoid
 
 from factorization_machines.channels import TEST, TRAIN, LabelledRows, channels_of_job, read_channel
 from factorization_machines.errors import InvalidHyperparametersError, UnsupportedJobError
-from factorization_machines.fit import fit
-from factorization_machines.hyperparameters import parse_hyperparameters
+from factorization_machines.fitted import LIKE_SCALE, LIKE_SHIFT, Fitted
+from factorization_machines.hyperparameters import Hyperparameters, parse_hyperparameters
 from factorization_machines.journal import Journal, log_to_stdout
-from factorization_machines.paths import MODEL_FILE, Paths
+from factorization_machines.paths import CURVE_FILE, MODEL_FILE, Paths
+from factorization_machines.solve import as_likes, solve
 
 _logger = logging.getLogger("factorization_machines")
 
@@ -89,11 +90,28 @@ def train(paths: Paths) -> None:
         rows = data[name].rows
         journal.say(f"channel {name}: {len(rows)} rows, {rows.columns.size} non-zero features")
 
-    machine = fit(data[TRAIN].rows, data[TRAIN].labels, settings, journal.epoch_ended)
+    fitted = solve(data[TRAIN].rows, data[TRAIN].labels, settings, journal.epoch_ended, journal.say)
+    machine, link = fitted.machine, fitted.like_link
+    parameters = settings.as_strings()
+    if link is not None:
+        journal.say(f"log-odds of a like are {link.scale:.6g} * rating + {link.shift:.6g}")
+        parameters |= {LIKE_SCALE: repr(link.scale), LIKE_SHIFT: repr(link.shift)}
     if TEST in data:
-        journal.tested(data[TEST].labels, predict(data[TEST].rows, machine))
-    _write_whole(paths.model / MODEL_FILE, write_model_zip(machine, settings.as_strings()))
+        _test(data[TEST], fitted, settings, journal)
+    _write_whole(paths.model / MODEL_FILE, write_model_zip(machine, parameters))
+    _write_whole(paths.model / CURVE_FILE, journal.curve().encode())
     journal.say(f"model written, {time.monotonic() - began:.1f} s after the start")
+
+
+def _test(data: LabelledRows, fitted: Fitted, settings: Hyperparameters, journal: Journal) -> None:
+    """Write the metrics of the test channel: of the predictions, and of the likes if any."""
+    classifies = settings.predictor_type == BINARY_CLASSIFIER
+    predictions = predict(data.rows, fitted.machine)
+    likes = as_likes(data.labels, settings.like_threshold)
+    journal.tested(likes if classifies else data.labels, predictions, classifies=classifies)
+    if fitted.like_link is not None:
+        scores = fitted.like_link.scale * predictions + fitted.like_link.shift
+        journal.tested(likes, sigmoid(scores), classifies=True)
 
 
 def _stop(_number: int, _frame: FrameType | None) -> None:

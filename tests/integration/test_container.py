@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 import time
+import zipfile
 
 import numpy as np
 import pytest
@@ -78,10 +79,10 @@ def classifier_files():
     }
 
 
-def run_train(root):
+def run_train(root, **others):
     return subprocess.run(
         [sys.executable, "-m", "factorization_machines.train"],
-        env=environment(root),
+        env=environment(root, **others),
         capture_output=True,
         text=True,
         timeout=120,
@@ -165,7 +166,76 @@ def test_the_same_job_writes_the_same_bytes(trained, tmp_path):
 
     again = (tmp_path / "model/model_algo-1").read_bytes()
     assert again == (root / "model/model_algo-1").read_bytes()
-    assert [path.name for path in (tmp_path / "model").iterdir()] == ["model_algo-1"]
+    names = ["learning_curve.csv", "model_algo-1"]
+    assert sorted(path.name for path in (tmp_path / "model").iterdir()) == names
+
+
+GIBBS = {
+    "feature_dim": str(DIMENSION),
+    "num_factors": "4",
+    "predictor_type": "binary_classifier",
+    "solver": "gibbs",
+    "draws": "30",
+    "burn_in": "20",
+    "draw_factors": "2",
+    "implicit_features": "true",
+}
+
+
+def test_a_job_that_samples_writes_a_plain_model_and_its_learning_curve(tmp_path):
+    lay_out(tmp_path, GIBBS, classifier_files())
+
+    process = run_train(tmp_path)
+
+    assert process.returncode == 0, process.stdout + process.stderr
+    machine = read_model_zip((tmp_path / "model/model_algo-1").read_bytes(), "model_algo-1")
+    users, items, labels = ratings(2)
+    chances = probabilities_by_hand(machine, users, items)
+    assert ((chances >= 0.5) == (labels == 1)).mean() > 0.7
+    assert machine.rank == 4
+    header, *lines = (tmp_path / "model/learning_curve.csv").read_text().splitlines()
+    assert header == (
+        "epoch,binary_classification_accuracy,binary_classification_cross_entropy,binary_f_1.000"
+    )
+    told = re.findall(
+        r"epoch=(\d+), train binary_classification_cross_entropy <loss>=(\S+)", process.stdout
+    )
+    assert [(line.split(",")[0], line.split(",")[2]) for line in lines] == told
+    assert told[-1][0] == "49"
+    assert "completed 100.0 % of epochs" in process.stdout
+
+
+@pytest.mark.parametrize("threads", ["1", "2"])
+def test_sampling_writes_the_same_bytes_on_any_number_of_threads(tmp_path, threads):
+    pieces = []
+    for number in ("1", threads):
+        root = tmp_path / f"{number}-{len(pieces)}"
+        lay_out(root, GIBBS, classifier_files())
+        others = {"OPENBLAS_NUM_THREADS": number, "OMP_NUM_THREADS": number}
+        run_train(root, **others)
+        pieces.append((root / "model/model_algo-1").read_bytes())
+
+    assert pieces[0] == pieces[1]
+
+
+def test_a_regressor_on_stars_tells_how_ratings_become_likes(tmp_path):
+    users, items, likes = ratings(1)
+    stars = likes * 2 + 2 + (np.random.default_rng(5).random(likes.size) < 0.5)
+    data = write_pairs(users, items, DIMENSION, stars.astype(np.float32))
+    settings = {**GIBBS, "predictor_type": "regressor", "like_threshold": "4"}
+    lay_out(tmp_path, settings, {"train/rows": data, "test/rows": data})
+
+    process = run_train(tmp_path)
+
+    assert process.returncode == 0, process.stdout + process.stderr
+    found = dict(re.findall(r", test (\S+) <\w+>=(\S+)", process.stdout))
+    assert float(found["rmse"]) < stars.std()
+    assert float(found["binary_classification_accuracy"]) > 0.7
+    with zipfile.ZipFile(tmp_path / "model/model_algo-1") as archive:
+        told = json.loads(archive.read("meta.json"))["training_parameters"]
+    link = re.search(r"log-odds of a like are (\S+) \* rating \+ (\S+)", process.stdout)
+    assert float(told["like_scale"]) == pytest.approx(float(link[1]), rel=1e-5)
+    assert float(told["like_shift"]) == pytest.approx(float(link[2]), rel=1e-5)
 
 
 def test_a_regressor_learns_rows_of_many_features_and_logs_its_rmse(tmp_path):

@@ -378,3 +378,48 @@ def test_a_column_named_twice_in_a_row_counts_as_the_sum():
     assert merged.offsets.tolist() == [0, 2, 2, 4]
     assert merged.columns.tolist() == [1, 4, 0, 2]
     assert merged.values.tolist() == [2, 4, 5, 4]
+
+
+def test_averaging_hands_over_the_weighted_mean_of_the_epochs():
+    rows, labels, _, _ = planted_problem(np.random.default_rng(6), REGRESSOR)
+    ends = [
+        fit(rows, labels, hyperparameters(rows, REGRESSOR, epochs=epochs), quietly)
+        for epochs in (1, 2, 3)
+    ]
+
+    found = fit(
+        rows, labels, hyperparameters(rows, REGRESSOR, epochs=3, averaging_decay=0.5), quietly
+    )
+
+    weights = np.array([0.25, 0.5, 1.0]) / 1.75
+    for part in ("linear", "factors"):
+        expected = sum(w * getattr(end, part) for w, end in zip(weights, ends, strict=True))
+        np.testing.assert_allclose(getattr(found, part), expected, atol=1e-6)
+
+
+def test_the_epoch_that_does_best_on_held_out_rows_is_handed_over_and_training_stops_after_it():
+    generator = np.random.default_rng(8)
+    rows = dense_rows(generator.random((60, 30)) < 0.3)
+    labels = labels_for(generator, 60, CLASSIFIER)
+    seen = []
+    others = {"linear_lr": 0.2, "factors_lr": 0.2, "factors_init_sigma": 0.3, "seed": 3}
+    others |= {"mini_batch_size": 10, "holdout_fraction": 0.3}
+
+    found = fit(
+        rows,
+        labels,
+        hyperparameters(rows, CLASSIFIER, epochs=50, patience=4, **others),
+        seen.append,
+    )
+
+    held_out = [summary.held_out_loss for summary in seen]
+    best = int(np.argmin(held_out))
+    assert len(held_out) == best + 5 < 50
+    assert seen[0].rows == 42
+    again = fit(
+        rows,
+        labels,
+        hyperparameters(rows, CLASSIFIER, epochs=best + 1, patience=50, **others),
+        quietly,
+    )
+    assert found.factors.tobytes() == again.factors.tobytes()

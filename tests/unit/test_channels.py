@@ -12,12 +12,13 @@ from recommender.recordio import write_rows
 DIMENSION = 8
 
 
-def settings(predictor_type="binary_classifier", feature_dim=DIMENSION):
+def settings(predictor_type="binary_classifier", feature_dim=DIMENSION, **others):
     return parse_hyperparameters(
         {
             "feature_dim": str(feature_dim),
             "num_factors": "2",
             "predictor_type": predictor_type,
+            **others,
         }
     )
 
@@ -139,3 +140,11 @@ def test_a_job_without_a_train_channel_is_refused(tmp_path):
 def test_a_channel_that_cannot_be_honoured_is_refused(tmp_path, config, expected):
     with pytest.raises(UnsupportedJobError, match=expected):
         channels_of_job(Paths(tmp_path), config)
+
+
+def test_a_classifier_with_a_like_threshold_takes_ratings(tmp_path):
+    (tmp_path / "rows").write_bytes(recorded([1], [2], labels=[3.5, 5]))
+
+    found = read_channel(tmp_path, "train", settings(like_threshold=4))
+
+    assert found.labels.tolist() == [3.5, 5]

@@ -119,6 +119,18 @@ def test_all_problems_are_told_at_once():
         ("eps", "0"),
         ("learning_rate_decay", "1.01"),
         ("seed", "-1"),
+        ("solver", "als"),
+        ("averaging_decay", "1"),
+        ("holdout_fraction", "0.6"),
+        ("patience", "0"),
+        ("draws", "0"),
+        ("burn_in", "-1"),
+        ("draw_factors", "65"),
+        ("field_sizes", "943"),
+        ("field_sizes", "943,0"),
+        ("field_sizes", "943;1682"),
+        ("implicit_features", "yes"),
+        ("like_threshold", "good"),
         ("epochs", True),
         ("epochs", None),
         ("epochs", ["1"]),
@@ -140,3 +152,46 @@ def test_an_init_method_without_its_size_is_refused(term, method, companion):
     assert problem == (
         f"{term}_{companion} is missing, required when {term}_init_method is {method}"
     )
+
+
+def test_what_steers_the_sampler_arrives_where_it_is_used():
+    settings = parse_hyperparameters(
+        {
+            **REQUIRED,
+            "solver": "gibbs",
+            "draws": "7",
+            "burn_in": "0",
+            "draw_factors": "3",
+            "field_sizes": "943,1680,2",
+            "implicit_features": "true",
+            "like_threshold": "4",
+        }
+    )
+
+    assert (settings.solver, settings.draws, settings.burn_in) == ("gibbs", 7, 0)
+    assert (settings.draw_factors, settings.field_sizes) == (3, (943, 1680, 2))
+    assert (settings.implicit_features, settings.like_threshold) == (True, 4.0)
+
+
+def test_without_our_own_hyperparameters_the_solver_is_the_built_ins():
+    settings = parse_hyperparameters(REQUIRED)
+
+    assert (settings.solver, settings.implicit_features) == ("adam", False)
+    assert (settings.field_sizes, settings.like_threshold) == ((), None)
+
+
+def test_fields_that_do_not_fill_the_columns_are_refused():
+    (problem,) = problems_of({**REQUIRED, "field_sizes": "943,1681"})
+
+    assert problem == (
+        "field_sizes is '943,1681', which adds up to 2624, expected the feature_dim 2625"
+    )
+
+
+def test_likes_of_a_regressor_need_the_sampler():
+    raw = {**REQUIRED, "predictor_type": "regressor", "like_threshold": "4"}
+
+    (problem,) = problems_of(raw)
+
+    assert problem.startswith("like_threshold is '4', expected with a regressor only when solver")
+    assert parse_hyperparameters({**raw, "solver": "gibbs"}).like_threshold == 4

@@ -1,0 +1,188 @@
+"""One figure of a peer's training, in a process of its own: see `bench.train`.
+
+Peers: myFM's Gibbs sampler (rank 8), and torch with a mini-batch Adam. Not a line of Matinee's
+arithmetic is used here but the metrics.
+"""
+
+import json
+import resource
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+from recommender.evaluation import classification_metrics
+
+from bench.movielens import ITEMS, USERS, read_ratings
+
+RANK = 8
+
+
+def main() -> int:
+    """Do the task given as JSON, and print its row as JSON."""
+    task = json.loads(sys.argv[1])
+    solver = str(task["solver"])
+    if str(task["case"]).startswith("scale-"):
+        found = _torch_epoch(int(str(task["case"]).split("-")[1]))
+    elif solver == "torch":
+        found = _torch(Path(task["data"]), int(task["seed"]))
+    elif "target" in task:
+        found = _myfm_race(Path(task["data"]), int(task["seed"]), float(task["target"]))
+    else:
+        found = _myfm(Path(task["data"]), int(task["seed"]))
+    found["peak_mb"] = round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024, 1)
+    sys.stdout.write(json.dumps(found) + "\n")
+    return 0
+
+
+def _data(folder: Path):
+    from scipy import sparse
+
+    found = []
+    for name in ("ua.base", "ua.test"):
+        ratings = read_ratings(folder / name)
+        count = ratings.users.size
+        columns = np.column_stack([ratings.users, ratings.items + USERS]).ravel()
+        matrix = sparse.csr_matrix(
+            (np.ones(2 * count), columns, np.arange(0, 2 * count + 1, 2)), (count, USERS + ITEMS)
+        )
+        found.append((matrix, ratings, ratings.stars >= 4))
+    return found
+
+
+def _metrics(likes, chances) -> dict[str, object]:
+    metrics = classification_metrics(likes.astype(np.float32), np.asarray(chances, np.float64))
+    return {"log_loss": metrics.cross_entropy, "accuracy": metrics.accuracy, "auc": metrics.auc}
+
+
+def _myfm(folder: Path, seed: int) -> dict[str, object]:
+    import myfm
+
+    (train, _, labels), (test, _, likes) = _data(folder)
+    began = time.process_time()
+    model = myfm.MyFMClassifier(rank=RANK, random_seed=seed)
+    model.fit(train, labels, n_iter=250, n_kept_samples=200, group_shapes=[USERS, ITEMS])
+    seconds = round(time.process_time() - began, 3)
+    return {**_metrics(likes, model.predict_proba(test)), "fit_s": seconds}
+
+
+def _myfm_race(folder: Path, seed: int, target: float) -> dict[str, object]:
+    """Sample until the mean probability of all draws after the first twenty reaches a log-loss.
+
+    The clock stands while the test set is scored.
+    """
+    import myfm
+
+    (train, _, labels), (test, _, likes) = _data(folder)
+    total = np.zeros(likes.size)
+    state = {"draws": 0, "paused": 0.0, "began": time.process_time(), "found": None, "loss": None}
+
+    def look(sweep, machine, _hyper, _history):
+        paused = time.process_time()
+        if sweep >= 20:
+            total[:] += _normal_cdf(np.asarray(machine.predict_score(test, [])))
+            state["draws"] += 1
+            loss = _metrics(likes, total / state["draws"])["log_loss"]
+            state["loss"] = loss
+            if loss <= target and state["found"] is None:
+                state["found"] = paused - state["began"] - state["paused"]
+        state["paused"] += time.process_time() - paused
+        return (state["found"] is not None), ""
+
+    model = myfm.MyFMGibbsClassifier(rank=RANK, random_seed=seed)
+    model.fit(
+        train,
+        labels,
+        n_iter=400,
+        n_kept_samples=1,
+        group_shapes=[USERS, ITEMS],
+        callback=look,
+    )
+    seconds = None if state["found"] is None else round(state["found"], 3)
+    return {"log_loss": state["loss"], "fit_s": seconds, "sweeps": 20 + state["draws"]}
+
+
+def _normal_cdf(scores):
+    from scipy.special import ndtr
+
+    return ndtr(scores)
+
+
+def _torch(folder: Path, seed: int) -> dict[str, object]:
+    """Dense Adam with 16 factors and weight decay, 28 epochs: the peer's best known figures."""
+    import torch
+
+    torch.manual_seed(seed)
+    torch.set_num_threads(1)
+    (_, train, labels), (_, test, likes) = _data(folder)
+    model = _machine(USERS + ITEMS, 16, sparse=False)
+    optimiser = torch.optim.Adam(model.parameters(), lr=0.003, weight_decay=3e-5)
+    columns = torch.tensor(np.column_stack([train.users, train.items + USERS]))
+    wanted = torch.tensor(labels.astype(np.float32))
+    began = time.process_time()
+    for _ in range(28):
+        for batch in torch.randperm(len(wanted)).split(1000):
+            optimiser.zero_grad()
+            loss = torch.nn.functional.binary_cross_entropy_with_logits(
+                model(columns[batch]), wanted[batch]
+            )
+            loss.backward()
+            optimiser.step()
+    seconds = round(time.process_time() - began, 3)
+    with torch.no_grad():
+        scores = model(torch.tensor(np.column_stack([test.users, test.items + USERS])))
+    return {**_metrics(likes, torch.sigmoid(scores).numpy()), "fit_s": seconds}
+
+
+def _machine(dimension: int, rank: int, *, sparse: bool):
+    import torch
+
+    class Machine(torch.nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.bias = torch.nn.Parameter(torch.zeros(1))
+            self.linear = torch.nn.Embedding(dimension, 1, sparse=sparse)
+            self.factors = torch.nn.Embedding(dimension, rank, sparse=sparse)
+            torch.nn.init.normal_(self.linear.weight, std=0.01)
+            torch.nn.init.normal_(self.factors.weight, std=0.03)
+
+        def forward(self, columns):
+            factors = self.factors(columns)
+            return (
+                self.bias
+                + self.linear(columns).sum(dim=(1, 2))
+                + (factors[:, 0] * factors[:, 1]).sum(dim=1)
+            )
+
+    return Machine()
+
+
+def _torch_epoch(count: int) -> dict[str, object]:
+    """One epoch of SparseAdam at 64 factors over the rows of `bench.train_own.synthetic`."""
+    import torch
+
+    torch.manual_seed(0)
+    torch.set_num_threads(1)
+    generator = np.random.default_rng(0)
+    users = (70_000 * generator.random(count) ** 1.5).astype(np.int64)
+    items = (10_000 * generator.random(count) ** 2).astype(np.int64) + 70_000
+    columns = torch.tensor(np.column_stack([users, items]))
+    wanted = torch.tensor((generator.random(count) < 0.55).astype(np.float32))
+    model = _machine(80_000, 64, sparse=True)
+    tables = torch.optim.SparseAdam([model.linear.weight, model.factors.weight], lr=1e-3)
+    bias = torch.optim.Adam([model.bias], lr=1e-3)
+    began = time.process_time()
+    for batch in torch.randperm(count).split(1000):
+        tables.zero_grad()
+        bias.zero_grad()
+        loss = torch.nn.functional.binary_cross_entropy_with_logits(
+            model(columns[batch]), wanted[batch]
+        )
+        loss.backward()
+        tables.step()
+        bias.step()
+    return {"fit_s": round(time.process_time() - began, 3)}
+
+
+if __name__ == "__main__":
+    sys.exit(main())

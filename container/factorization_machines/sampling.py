@@ -1,0 +1,166 @@
+"""Fit by Gibbs sampling: the posterior's mean answer, as one plain factorization machine."""
+
+from collections.abc import Callable
+
+import numpy as np
+from recommender.features import FeatureRows, Float32s, Float64s
+from recommender.machine import BINARY_CLASSIFIER, FactorizationMachine
+
+from factorization_machines.errors import DivergedError
+from factorization_machines.fields import Pairs, add_implicit_features, find_pairs
+from factorization_machines.fitted import Fitted
+from factorization_machines.hyperparameters import Hyperparameters
+from factorization_machines.likelihoods import MOST_LEVELS, Gaussian, Likelihood, OrderedProbit
+from factorization_machines.pair_sampling import PairSampler
+from factorization_machines.randomness import random_state
+from factorization_machines.row_sampling import RowSampler
+from factorization_machines.summaries import EpochSummary, summarise_chances, summarise_ratings
+
+# Sweeps from one line of the log to the next.
+_SWEEPS_A_LINE = 10
+
+# Rows of any shape: draws that share the rank of the machine that is served.
+_KEPT_OF_ROWS = 8
+
+
+def fit_by_sampling(
+    rows: FeatureRows,
+    labels: Float32s,
+    settings: Hyperparameters,
+    after_sweeps: Callable[[EpochSummary], None],
+    say: Callable[[str], None],
+) -> Fitted:
+    """Fit by Gibbs sampling, in one thread, reproducibly.
+
+    Args:
+        rows: ``n >= 1`` rows over ``settings.feature_dim`` columns, distinct within a row.
+        labels: ``(n,)``: 0 or 1, or any finite numbers for a regressor or with a like threshold.
+        settings: what to fit, and how.
+        after_sweeps: called after every tenth sweep and after the last.
+        say: called with a sentence on how the rows were understood.
+
+    Returns:
+        The machine, of rank ``settings.num_factors``: for a classifier its log-odds are nearest
+        to the posterior's own, for a regressor its ratings are. Features beyond user and item
+        are folded into these two, and their own columns weigh nothing.
+
+    Raises:
+        DivergedError: a score is no longer finite.
+    """
+    generator = np.random.Generator(np.random.PCG64(settings.seed))
+    state = random_state(settings.seed, 1)
+    classifies = settings.predictor_type == BINARY_CLASSIFIER
+    likelihood = _likelihood(labels, settings, state, generator)
+    sweeps = settings.burn_in + settings.draws
+    pairs = find_pairs(rows, settings.field_sizes)
+    rank = min(settings.draw_factors, settings.num_factors)
+    if pairs is None:
+        kept = max(1, min(_KEPT_OF_ROWS, settings.num_factors // rank, settings.draws))
+        every = settings.draws // kept
+        say(
+            "gibbs: rows of any shape, no pairs of one user and one item; "
+            f"{kept} draws of {rank} factors are kept"
+        )
+        of_rows = RowSampler(rows, settings.field_sizes, likelihood, rank, state, generator)
+        for sweep in range(sweeps):
+            of_rows.sweep()
+            if sweep >= settings.burn_in and is_kept(sweep - settings.burn_in, every, kept):
+                of_rows.keep()
+            _report(sweep, sweeps, likelihood, of_rows.scores, labels, settings, after_sweeps)
+        (bias, weights, factors), link = of_rows.collapse(
+            settings.num_factors, classifies=classifies
+        )
+    else:
+        if settings.implicit_features:
+            pairs = add_implicit_features(pairs)
+        say(_describe(pairs))
+        of_pairs = PairSampler(pairs, likelihood, rank, settings.draws, state, generator)
+        for sweep in range(sweeps):
+            of_pairs.sweep()
+            if sweep >= settings.burn_in:
+                of_pairs.keep()
+            _report(sweep, sweeps, likelihood, of_pairs.scores, labels, settings, after_sweeps)
+        collapsed = of_pairs.collapse(
+            settings.num_factors, classifies=classifies, seed=settings.seed
+        )
+        plain, link = collapsed.plain, collapsed.like_link
+        say(
+            f"gibbs: the cut to {settings.num_factors} factors changes scores by "
+            f"{collapsed.change:.2g} (root mean square)"
+        )
+        bias = plain.bias
+        weights, factors = (
+            np.zeros(rows.dimension),
+            np.zeros((rows.dimension, settings.num_factors)),
+        )
+        for field, own_weights, own_factors in (
+            (pairs.user_field, plain.user_weights, plain.user_factors),
+            (pairs.item_field, plain.item_weights, plain.item_factors),
+        ):
+            columns = slice(field.first, field.first + field.size)
+            weights[columns], factors[columns] = own_weights, own_factors
+    machine = FactorizationMachine(
+        bias=float(np.float32(bias)),
+        linear=weights.astype(np.float32),
+        factors=factors.astype(np.float32),
+        predictor_type=settings.predictor_type,
+    )
+    if not (np.isfinite(machine.linear).all() and np.isfinite(machine.factors).all()):
+        raise DivergedError(sweeps - 1, "a parameter is not finite")
+    with_link = settings.like_threshold is not None and not classifies
+    return Fitted(machine, link if with_link else None)
+
+
+def is_kept(draw: int, every: int, kept: int) -> bool:
+    """Tell whether the draw is one of ``kept`` evenly spaced ones."""
+    return (draw + 1) % every == 0 and (draw + 1) // every <= kept
+
+
+def _likelihood(
+    labels: Float32s,
+    settings: Hyperparameters,
+    state: np.ndarray[tuple[int], np.dtype[np.uint64]],
+    generator: np.random.Generator,
+) -> Likelihood:
+    """Choose the likelihood that suits predictor, labels and threshold."""
+    threshold = settings.like_threshold
+    levels = np.unique(labels)
+    few = 2 < levels.size <= MOST_LEVELS
+    both = threshold is not None and levels[0] < threshold <= levels[-1]
+    if settings.predictor_type == BINARY_CLASSIFIER:
+        if threshold is not None and not (few and both):
+            labels = (labels >= threshold).astype(np.float32)
+        if threshold is None or not (few and both):
+            threshold = 1.0
+        return OrderedProbit(labels, threshold, state, generator)
+    if threshold is not None and few and both:
+        return OrderedProbit(labels, threshold, state, generator, predicts_rating=True)
+    return Gaussian(labels, threshold, generator)
+
+
+def _report(
+    sweep: int,
+    sweeps: int,
+    likelihood: Likelihood,
+    scores: Float64s,
+    labels: Float32s,
+    settings: Hyperparameters,
+    after_sweeps: Callable[[EpochSummary], None],
+) -> None:
+    if not np.isfinite(scores).all():
+        raise DivergedError(sweep, "a score is not finite")
+    if (sweep + 1) % _SWEEPS_A_LINE and sweep + 1 < sweeps:
+        return
+    if settings.predictor_type == BINARY_CLASSIFIER:
+        likes = labels >= (1.0 if settings.like_threshold is None else settings.like_threshold)
+        after_sweeps(summarise_chances(sweep, sweeps, likes, likelihood.chances(scores)))
+    else:
+        after_sweeps(summarise_ratings(sweep, sweeps, labels, likelihood.expected(scores)))
+
+
+def _describe(pairs: Pairs) -> str:
+    users, items = pairs.user_field, pairs.item_field
+    return (
+        f"gibbs: pairs of {users.size} users and {items.size} items, with {users.features.size} "
+        f"features of users and {items.features.size} of items"
+    )

@@ -23,11 +23,13 @@ FULL = {
     "like_threshold": 3.5,
     "predictor_type": "regressor",
     "hyperparameters": {"epochs": 50, "factors_lr": 0.001, "clip_gradient": "5"},
+    "columns": {"user": "viewer", "item": "film"},
+    "separator": "::",
     "split": {"fraction": 0.2},
     "top_n": 20,
     "reject_limit": 0.5,
     "gate": {"tolerance": 0.05},
-    "training": {"max_seconds": 600},
+    "training": {"max_seconds": 600, "shards": 3},
 }
 
 
@@ -57,6 +59,9 @@ def test_every_setting_is_read() -> None:
         "reject_limit": 0.5,
         "gate_tolerance": 0.05,
         "max_training_seconds": 600,
+        "last_per_user": 0,
+        "train_shards": 3,
+        "form": {"separator": "::", "columns": {"user": "viewer", "item": "film"}},
     }
 
 
@@ -77,6 +82,16 @@ def test_settings_survive_a_plan(data: bytes | None) -> None:
         ({"split": {"fraction": 1}}, "$.split.fraction", ["1 ", "less than 1"]),
         ({"split": 0.1}, "$.split", ["0.1", "an object"]),
         ({"split": {"fractoin": 0.1}}, "$.split", ['"fractoin"', "fraction"]),
+        ({"split": {"last_per_user": 0}}, "$.split.last_per_user", ["0 ", "at least 1"]),
+        ({"split": {"fraction": 0.1, "last_per_user": 1}}, "$.split", ["fraction or last_per"]),
+        ({"separator": "ab"}, "$.separator", ['"ab"', "'::' or one character"]),
+        ({"separator": "\n"}, "$.separator", ["'::' or one character"]),
+        ({"separator": ""}, "$.separator", ['""', "'::' or one character"]),
+        ({"columns": {"user": 0}}, "$.columns.user", ["0 ", "at least 1"]),
+        ({"columns": {"user": 1, "item": "film"}}, "$.columns", ["all names, or all numbers"]),
+        ({"columns": {"user": "a", "item": "a"}}, "$.columns", ["distinct"]),
+        ({"columns": {"users": "a"}}, "$.columns", ['"users"', "user, item"]),
+        ({"training": {"shards": 0}}, "$.training.shards", ["0 ", "at least 1"]),
         ({"top_n": 0}, "$.top_n", ["0 ", "at least 1"]),
         ({"top_n": 2.5}, "$.top_n", ["2.5", "an integer"]),
         ({"top_n": 1001}, "$.top_n", ["1001", "at most 1000"]),
@@ -141,7 +156,7 @@ def test_the_schema_describes_every_field() -> None:
         seen += 1
         waiting += schema.get("properties", {}).values()
         waiting += schema.get("patternProperties", {}).values()
-    assert seen == 14
+    assert seen == 22
 
 
 @given(st.binary(max_size=200))

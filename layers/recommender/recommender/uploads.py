@@ -3,18 +3,21 @@
 import codecs
 import re
 import zlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from itertools import chain
 
 from recommender.errors import InputError
 
 Refuse = Callable[[int, str], InputError]
 """Builds the error of the file at hand from a line number and a reason."""
 
-MAX_INFLATED_BYTES = 4 << 30
+MAX_INFLATED_BYTES = 16 << 30
 MAX_INFLATION_RATIO = 200  # text of ratings packs 3 to 20 times smaller; a bomb, 1,000 times
 RATIO_IS_CHECKED_FROM = 64 << 20  # a small file may be as repetitive as it likes
 
 _CHUNK = 1 << 20
+_HEAD = 64 << 10
+_MOST_BLANK_START = 1 << 20
 _GZIP_MAGIC = b"\x1f\x8b"
 _FOREIGN_FORMATS = (
     (b"PAR1", "a Parquet file, which is not supported yet; upload CSV or JSON Lines, gzipped"),
@@ -37,65 +40,120 @@ _CONTROL = bytes(set(range(32)) - set(b"\t\n\r\f"))
 
 
 def text_of(data: bytes, refuse: Refuse) -> bytes:
-    r"""Undo what wraps the text of an upload.
+    """Undo what wraps the text of a small upload; see `text_chunks`."""
+    return b"".join(text_chunks(iter([data]), refuse))
+
+
+def text_chunks(chunks: Iterator[bytes], refuse: Refuse) -> Iterator[bytes]:
+    r"""Undo what wraps the text of an upload, as it streams in.
 
     Args:
-        data: the object's bytes: text, or text in gzip. Text is UTF-8, or UTF-16 with its mark.
+        chunks: the object's bytes: text, or text in gzip. Text is UTF-8, or UTF-16 with its mark.
         refuse: builds the error to raise.
 
     Returns:
-        The text without byte order mark. Lines end with ``\n``, some perhaps with ``\r\n``.
-        Single lines may still hold bytes that are not UTF-8: that is for the rows to judge.
+        The text without byte order mark, in chunks of any size. Lines end with ``\n``, some perhaps
+        with ``\r\n``. Single lines may still hold bytes that are not UTF-8: that is for the rows
+        to judge.
 
     Raises:
         InputError: ``refuse``'s: the file is empty, damaged, too large, or no table at all.
     """
-    if data.startswith(_GZIP_MAGIC):
-        data = _inflate(data, refuse)
-        if data.startswith(_GZIP_MAGIC):
+    head, chunks = _peek(chunks, len(_GZIP_MAGIC))
+    if head.startswith(_GZIP_MAGIC):
+        chunks = _inflated(chunks, refuse)
+        head, chunks = _peek(chunks, len(_GZIP_MAGIC))
+        if head.startswith(_GZIP_MAGIC):
             raise refuse(1, "gzipped twice; upload it gzipped once")
-    _refuse_foreign(data, refuse)
-    if data.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
-        try:
-            data = data.decode("utf-16").encode()
-        except UnicodeDecodeError as error:
-            raise refuse(1, f"begins as UTF-16 text but breaks at byte {error.start:,}") from None
-    data = data.removeprefix(codecs.BOM_UTF8)
-    _refuse_what_is_no_table(data, refuse)
-    if b"\r" in data and b"\n" not in data:
-        data = data.replace(b"\r", b"\n")
-    return data
+    head, chunks = _peek(chunks, _HEAD)
+    _refuse_foreign(head, refuse)
+    if head.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+        head, chunks = _peek(_from_utf16(chunks, refuse), _HEAD)
+    head, chunks = _past_blank_start(head, chunks)
+    _refuse_what_is_no_table(head, refuse)
+    marked = len(codecs.BOM_UTF8) if head.startswith(codecs.BOM_UTF8) else 0
+    ends_with_returns = b"\r" in head and b"\n" not in head
+    for chunk in chunks:
+        text = chunk[marked:]
+        marked = 0
+        yield text.replace(b"\r", b"\n") if ends_with_returns else text
 
 
-def _inflate(data: bytes, refuse: Refuse) -> bytes:
-    """Undo gzip, of one member or several, never holding more than the limits allow."""
-    out = bytearray()
-    allowed = min(MAX_INFLATED_BYTES, max(RATIO_IS_CHECKED_FROM, MAX_INFLATION_RATIO * len(data)))
-    position = 0
-    # What follows the last member and is no member itself is padding, as gzip(1) sees it.
-    while data.startswith(_GZIP_MAGIC, position):
-        member = zlib.decompressobj(wbits=31)
-        while not member.eof:
-            feed = member.unconsumed_tail
-            if not feed:
-                feed = data[position : position + _CHUNK]
-                position += len(feed)
+def _peek(chunks: Iterator[bytes], size: int) -> tuple[bytes, Iterator[bytes]]:
+    """Read at least ``size`` bytes ahead, if there are as many."""
+    taken: list[bytes] = []
+    length = 0
+    for chunk in chunks:
+        taken.append(chunk)
+        length += len(chunk)
+        if length >= size:
+            break
+    head = b"".join(taken)
+    return head, chain([head], chunks)
+
+
+def _past_blank_start(head: bytes, chunks: Iterator[bytes]) -> tuple[bytes, Iterator[bytes]]:
+    """Read ahead until something other than white space comes, within reason."""
+    while len(head) <= _MOST_BLANK_START and not head.removeprefix(codecs.BOM_UTF8).strip():
+        longer, chunks = _peek(chunks, len(head) + 1)
+        if len(longer) == len(head):
+            break
+        head = longer
+    return head, chunks
+
+
+def _inflated(chunks: Iterator[bytes], refuse: Refuse) -> Iterator[bytes]:
+    """Undo gzip, of one member or several, never holding more than a piece of it."""
+    taken = given = 0
+    member = zlib.decompressobj(wbits=31)
+    begun = False  # whether the member at hand was fed anything
+    rest = b""
+    for chunk in chunks:
+        taken += len(chunk)
+        allowed = min(MAX_INFLATED_BYTES, max(RATIO_IS_CHECKED_FROM, MAX_INFLATION_RATIO * taken))
+        rest += chunk
+        while rest:
+            if not begun and len(rest) < len(_GZIP_MAGIC):
+                break
+            # What follows the last member and is none itself is padding, as gzip(1) sees it.
+            if not begun and not rest.startswith(_GZIP_MAGIC):
+                return
+            begun = True
             try:
-                piece = member.decompress(feed, _CHUNK)
+                piece = member.decompress(rest, _CHUNK)
             except zlib.error:
                 raise refuse(1, "this is a gzip file that is damaged") from None
-            if not feed and not piece and not member.eof:
-                raise refuse(1, "this is a gzip file that is cut off")
-            out += piece
-            if len(out) > allowed:
+            rest = member.unconsumed_tail
+            given += len(piece)
+            if given > allowed:
                 raise refuse(
                     1,
-                    f"this is a gzip file of {len(data):,} bytes that unpacks to more than "
-                    f"{allowed:,}; at most {MAX_INFLATION_RATIO} times its size and "
-                    f"{MAX_INFLATED_BYTES >> 30} GiB are allowed",
+                    f"this is a gzip file that unpacks to more than {allowed:,} bytes; at most "
+                    f"{MAX_INFLATION_RATIO} times its size and {MAX_INFLATED_BYTES >> 30} GiB are "
+                    "allowed",
                 )
-        position -= len(member.unused_data)
-    return bytes(out)
+            if piece:
+                yield piece
+            if member.eof:
+                rest = member.unused_data
+                member, begun = zlib.decompressobj(wbits=31), False
+    if begun or rest.startswith(_GZIP_MAGIC[:1]):
+        raise refuse(1, "this is a gzip file that is cut off")
+
+
+def _from_utf16(chunks: Iterator[bytes], refuse: Refuse) -> Iterator[bytes]:
+    decoder = codecs.getincrementaldecoder("utf-16")()
+    at = 0
+    try:
+        for chunk in chunks:
+            pending = len(decoder.getstate()[0])
+            yield decoder.decode(chunk).encode()
+            at += len(chunk)
+        pending = len(decoder.getstate()[0])
+        decoder.decode(b"", final=True)
+    except UnicodeDecodeError as error:
+        place = max(0, at - pending) + error.start
+        raise refuse(1, f"begins as UTF-16 text but breaks at byte {place:,}") from None
 
 
 def _refuse_foreign(data: bytes, refuse: Refuse) -> None:
@@ -105,8 +163,9 @@ def _refuse_foreign(data: bytes, refuse: Refuse) -> None:
 
 
 def _refuse_what_is_no_table(data: bytes, refuse: Refuse) -> None:
+    data = data.removeprefix(codecs.BOM_UTF8)
     head = data[:4096]
-    if not head.strip() and not data.strip():
+    if not data.strip():
         raise refuse(1, "the file is empty" if not data else "the file holds blank lines only")
     if (len(head) - len(head.translate(None, _CONTROL))) * 10 > len(head):
         raise refuse(1, "this is binary data, not text (UTF-16 needs its byte order mark)")

@@ -7,7 +7,11 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 
+import numpy as np
+import numpy.typing as npt
+
 from recommender.errors import DamagedArtifactError
+from recommender.identifiers import IdTable
 
 _VOCABULARY_VERSION = 1
 _INTEGER = re.compile(r"-?[0-9]+")
@@ -82,6 +86,51 @@ def _ordered(ids: Iterable[str]) -> tuple[str, ...]:
     if all(_INTEGER.fullmatch(name) for name in distinct):
         return tuple(sorted(distinct, key=lambda name: (int(name), name)))
     return tuple(sorted(distinct))
+
+
+@dataclass(frozen=True, eq=False)
+class Numbering:
+    """From the codes of an `IdTable` to numbers in the order of a vocabulary.
+
+    Attributes:
+        names: the ids in that order.
+        plain: number of each id that is its own code; -1 for an id that is not used.
+        spelled: number of each of the others.
+    """
+
+    names: tuple[str, ...]
+    plain: npt.NDArray[np.int32]
+    spelled: npt.NDArray[np.int32]
+
+    @classmethod
+    def of(cls, table: IdTable) -> "Numbering":
+        """Number the ids that rows use."""
+        plain_ids, spelled_ids = table.plain_ids(), table.spelled_ids()
+        plain = np.full(int(plain_ids[-1]) + 1 if plain_ids.size else 0, -1, np.int32)
+        if not spelled_ids:
+            plain[plain_ids] = np.arange(plain_ids.size, dtype=np.int32)
+            return cls(tuple(map(str, plain_ids.tolist())), plain, np.zeros(0, np.int32))
+        names = _ordered([*map(str, plain_ids.tolist()), *spelled_ids])
+        spelled = np.full(max(spelled_ids.values()) - IdTable.MOST_PLAIN + 1, -1, np.int32)
+        for number, name in enumerate(names):
+            code = spelled_ids.get(name)
+            if code is None:
+                plain[int(name)] = number
+            else:
+                spelled[code - IdTable.MOST_PLAIN] = number
+        return cls(names, plain, spelled)
+
+    def numbers(self, codes: npt.NDArray[np.int32]) -> npt.NDArray[np.int32]:
+        """Look codes up: ``(n,)`` numbers."""
+        if not self.spelled.size:
+            return self.plain[codes]
+        if not self.plain.size:
+            return self.spelled[codes - np.int32(IdTable.MOST_PLAIN)]
+        numbers = np.empty(codes.shape, np.int32)
+        is_plain = codes < IdTable.MOST_PLAIN
+        numbers[is_plain] = self.plain[codes[is_plain]]
+        numbers[~is_plain] = self.spelled[codes[~is_plain] - np.int32(IdTable.MOST_PLAIN)]
+        return numbers
 
 
 def _ids_in(document: Mapping[str, object], side: str) -> tuple[str, ...]:

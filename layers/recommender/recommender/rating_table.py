@@ -48,7 +48,7 @@ _SURELY_INT64 = 18  # digits
 _MAX_REMEMBERED = 100_000
 _MOST_OPEN_ROWS = 1 << 16
 _VALUES_IN_REASON = re.compile(
-    r"'(?:[^'\\]|\\.)*'|\"(?:[^\"\\]|\\.)*\"|\b0x[0-9a-f]+|U\+[0-9A-F]+|\d[\d,.]*"
+    r"""'(?:[^'\\]|\\.)*'|"(?:[^"\\]|\\.)*"|\b0x[0-9a-f]+|U\+[0-9A-F]+|\d[\d,.]*"""
 )
 
 

@@ -7,12 +7,14 @@ from itertools import chain
 
 import numpy as np
 
+from recommender import parquet
 from recommender.delimited import DELIMITERS, Layout, cells_of
 from recommender.errors import MalformedRatingsError
 from recommender.identifiers import IdTable
 from recommender.lookahead import ahead
 from recommender.rating_blocks import AlikeRows, add_alike_rows, read_alike_rows
 from recommender.rating_form import RatingForm
+from recommender.rating_parquet import read_parquet
 from recommender.rating_rows import lines_of, read_delimited, read_json_lines
 from recommender.rating_table import (
     ALWAYS_ALLOWED_REJECTS,
@@ -25,13 +27,14 @@ from recommender.rating_table import (
     RejectLog,
     read_rating,
 )
-from recommender.uploads import text_chunks
+from recommender.uploads import Refuse, peek, text_chunks, unzipped
 
 __all__ = ["Ratings", "Reject", "parse_ratings", "read_ratings"]
 
 _SAMPLE_BYTES = 256 << 10
 _SAMPLE_LINES = 100
 _BLOCK_BYTES = 1 << 20  # enough rows to make numpy worth its calls, few enough to stay in cache
+_MOST_BYTES_OF_A_LINE = 64 << 20
 _SMALLEST_BLOCK = 16 << 10  # below this, rows one by one are as fast
 
 _ANY_FORM = RatingForm()
@@ -63,7 +66,7 @@ def read_ratings(
     """Read a file of ratings as it streams in, whatever its format.
 
     Delimited text (tab, ``::``, comma, semicolon, pipe) with a header in any column order, or
-    without one as user, item, rating and perhaps timestamp; or JSON Lines. Gzip is undone.
+    without one as user, item, rating and perhaps timestamp; JSON Lines; or Parquet. Gzip is undone.
     Blank lines are neither rows nor rejects.
 
     Args:
@@ -78,11 +81,22 @@ def read_ratings(
             more of them than the limit cannot.
     """
     refuse = partial(MalformedRatingsError, into.key)
-    blocks = _Blocks(text_chunks(chunks, refuse))
+    magic, chunks = peek(unzipped(chunks, refuse), len(parquet.MAGIC))
+    if magic.startswith(parquet.MAGIC):
+        read_parquet(chunks, into, form)
+    else:
+        _read_text(_Blocks(text_chunks(chunks, refuse), refuse), into, form, threads)
+    into.flush()
+    _check_rejects(into, reject_limit)
+
+
+def _read_text(
+    blocks: "_Blocks", into: RatingsBuilder, form: RatingForm, threads: Executor | None
+) -> None:
     head = blocks.head(_SAMPLE_BYTES)
     sample = _sample(head, whole=len(head) < _SAMPLE_BYTES)
     if not sample:
-        raise refuse(1, "the file begins with nothing but blank lines")
+        raise MalformedRatingsError(into.key, 1, "the file begins with nothing but blank lines")
     if sample[0][1].lstrip().startswith("{") and not form.separator:
         _read_json(blocks, form, into)
     else:
@@ -90,15 +104,13 @@ def read_ratings(
         if layout.header:
             blocks.skip_lines(sample[0][0])
         _TableReader(layout, into, threads).read(blocks)
-    into.flush()
-    _check_rejects(into, reject_limit)
 
 
 class _Blocks:
     """Cuts a stream of text into blocks of whole lines."""
 
-    def __init__(self, chunks: Iterator[bytes]) -> None:
-        self._chunks = chunks
+    def __init__(self, chunks: Iterator[bytes], refuse: Refuse) -> None:
+        self._chunks, self._refuse = chunks, refuse
         self._ahead: list[bytes] = []
         self.line = 1  # number of the first line that is still to come
 
@@ -127,7 +139,9 @@ class _Blocks:
         for chunk in chain(self._ahead, self._chunks):
             pending.append(chunk)
             length += len(chunk)
-            if length < _BLOCK_BYTES or (b"\n" not in chunk):
+            if length < _BLOCK_BYTES or b"\n" not in chunk:
+                if length > _MOST_BYTES_OF_A_LINE:
+                    raise self._refuse(1, f"a line is longer than {_MOST_BYTES_OF_A_LINE:,} bytes")
                 continue
             text = pending[0] if len(pending) == 1 else b"".join(pending)
             start = 0
@@ -259,8 +273,8 @@ def _missing_names(
     return MalformedRatingsError(
         key,
         line,
-        f"config.json expects a column {', '.join(dict.fromkeys(missing))}, and the first line says "
-        + ", ".join(repr(cell[:40]) for cell in plain[:10]),
+        f"config.json expects a column {', '.join(dict.fromkeys(missing))}, and the first line "
+        "says " + ", ".join(repr(cell[:40]) for cell in plain[:10]),
     )
 
 

@@ -2,6 +2,7 @@
 
 from concurrent.futures import Executor
 from dataclasses import dataclass
+from itertools import pairwise
 from threading import Lock
 
 import numpy as np
@@ -115,7 +116,7 @@ class _Settler:
         targets = self._spool.rows * np.arange(1, n_parts) / max(1, n_parts)
         cuts = [0, *(np.searchsorted(ends, targets) + 1).tolist(), n_users]
         parts = []
-        for first, last in zip(cuts[:-1], cuts[1:], strict=True):
+        for first, last in pairwise(cuts):
             if last > first:
                 parts.append(_Part(first, last, int(counts[first:last].sum())))
         return parts

@@ -150,7 +150,7 @@ class _Scratch:
             self._file = tempfile.TemporaryFile(dir=self._directory, buffering=0)  # noqa: SIM115
             weakref.finalize(self, self._file.close)
         for chunk in self._chunks:
-            rest = memoryview(chunk)
+            rest = chunk.data
             while rest:
                 rest = rest[self._file.write(rest) :]
         self._chunks = []
@@ -162,7 +162,7 @@ class _Scratch:
                 self._chunks = [np.concatenate(self._chunks)]
             out[:] = self._chunks[0][at : at + size] if size else out
             return out
-        rest = memoryview(out)
+        rest = out.data
         while rest:
             taken = os.preadv(self._file.fileno(), [rest], at)
             rest, at = rest[taken:], at + taken

@@ -11,7 +11,7 @@ from recommender.errors import InputError
 Refuse = Callable[[int, str], InputError]
 """Builds the error of the file at hand from a line number and a reason."""
 
-MAX_INFLATED_BYTES = 16 << 30
+MAX_INFLATED_BYTES = 4 << 30
 MAX_INFLATION_RATIO = 200  # text of ratings packs 3 to 20 times smaller; a bomb, 1,000 times
 RATIO_IS_CHECKED_FROM = 64 << 20  # a small file may be as repetitive as it likes
 
@@ -20,7 +20,7 @@ _HEAD = 64 << 10
 _MOST_BLANK_START = 1 << 20
 _GZIP_MAGIC = b"\x1f\x8b"
 _FOREIGN_FORMATS = (
-    (b"PAR1", "a Parquet file, which is not supported yet; upload CSV or JSON Lines, gzipped"),
+    (b"PAR1", "a Parquet file, which only ratings may come in; upload CSV or JSON Lines"),
     (b"%PDF", "a PDF document"),
     (b"\x89PNG", "a PNG image"),
     (b"\xff\xd8\xff", "a JPEG image"),
@@ -40,15 +40,29 @@ _CONTROL = bytes(set(range(32)) - set(b"\t\n\r\f"))
 
 
 def text_of(data: bytes, refuse: Refuse) -> bytes:
-    """Undo what wraps the text of a small upload; see `text_chunks`."""
-    return b"".join(text_chunks(iter([data]), refuse))
+    """Undo what wraps the text of a small upload; see `unzipped` and `text_chunks`."""
+    return b"".join(text_chunks(unzipped(iter([data]), refuse), refuse))
+
+
+def unzipped(chunks: Iterator[bytes], refuse: Refuse) -> Iterator[bytes]:
+    """Undo gzip, if that is what an upload is packed with, as it streams in.
+
+    Raises:
+        InputError: ``refuse``'s: it is damaged, too large, or gzipped twice.
+    """
+    head, chunks = peek(chunks, len(_GZIP_MAGIC))
+    if head.startswith(_GZIP_MAGIC):
+        head, chunks = peek(_inflated(chunks, refuse), len(_GZIP_MAGIC))
+        if head.startswith(_GZIP_MAGIC):
+            raise refuse(1, "gzipped twice; upload it gzipped once")
+    return chunks
 
 
 def text_chunks(chunks: Iterator[bytes], refuse: Refuse) -> Iterator[bytes]:
-    r"""Undo what wraps the text of an upload, as it streams in.
+    r"""Make sure that an upload is text, as it streams in.
 
     Args:
-        chunks: the object's bytes: text, or text in gzip. Text is UTF-8, or UTF-16 with its mark.
+        chunks: the bytes, without gzip: UTF-8, or UTF-16 with its mark.
         refuse: builds the error to raise.
 
     Returns:
@@ -59,16 +73,10 @@ def text_chunks(chunks: Iterator[bytes], refuse: Refuse) -> Iterator[bytes]:
     Raises:
         InputError: ``refuse``'s: the file is empty, damaged, too large, or no table at all.
     """
-    head, chunks = _peek(chunks, len(_GZIP_MAGIC))
-    if head.startswith(_GZIP_MAGIC):
-        chunks = _inflated(chunks, refuse)
-        head, chunks = _peek(chunks, len(_GZIP_MAGIC))
-        if head.startswith(_GZIP_MAGIC):
-            raise refuse(1, "gzipped twice; upload it gzipped once")
-    head, chunks = _peek(chunks, _HEAD)
+    head, chunks = peek(chunks, _HEAD)
     _refuse_foreign(head, refuse)
     if head.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
-        head, chunks = _peek(_from_utf16(chunks, refuse), _HEAD)
+        head, chunks = peek(_from_utf16(chunks, refuse), _HEAD)
     head, chunks = _past_blank_start(head, chunks)
     _refuse_what_is_no_table(head, refuse)
     marked = len(codecs.BOM_UTF8) if head.startswith(codecs.BOM_UTF8) else 0
@@ -79,8 +87,12 @@ def text_chunks(chunks: Iterator[bytes], refuse: Refuse) -> Iterator[bytes]:
         yield text.replace(b"\r", b"\n") if ends_with_returns else text
 
 
-def _peek(chunks: Iterator[bytes], size: int) -> tuple[bytes, Iterator[bytes]]:
-    """Read at least ``size`` bytes ahead, if there are as many."""
+def peek(chunks: Iterator[bytes], size: int) -> tuple[bytes, Iterator[bytes]]:
+    """Read at least ``size`` bytes ahead, if there are as many.
+
+    Returns:
+        What was read, and all chunks, these bytes included.
+    """
     taken: list[bytes] = []
     length = 0
     for chunk in chunks:
@@ -95,7 +107,7 @@ def _peek(chunks: Iterator[bytes], size: int) -> tuple[bytes, Iterator[bytes]]:
 def _past_blank_start(head: bytes, chunks: Iterator[bytes]) -> tuple[bytes, Iterator[bytes]]:
     """Read ahead until something other than white space comes, within reason."""
     while len(head) <= _MOST_BLANK_START and not head.removeprefix(codecs.BOM_UTF8).strip():
-        longer, chunks = _peek(chunks, len(head) + 1)
+        longer, chunks = peek(chunks, len(head) + 1)
         if len(longer) == len(head):
             break
         head = longer

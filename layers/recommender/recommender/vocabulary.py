@@ -123,9 +123,9 @@ class Numbering:
     def numbers(self, codes: npt.NDArray[np.int32]) -> npt.NDArray[np.int32]:
         """Look codes up: ``(n,)`` numbers."""
         if not self.spelled.size:
-            return self.plain[codes]
+            return np.asarray(self.plain[codes], np.int32)
         if not self.plain.size:
-            return self.spelled[codes - np.int32(IdTable.MOST_PLAIN)]
+            return np.asarray(self.spelled[codes - np.int32(IdTable.MOST_PLAIN)], np.int32)
         numbers = np.empty(codes.shape, np.int32)
         is_plain = codes < IdTable.MOST_PLAIN
         numbers[is_plain] = self.plain[codes[is_plain]]

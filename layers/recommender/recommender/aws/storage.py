@@ -173,14 +173,21 @@ class Upload:
         """Do nothing: whoever writes archives asks for it."""
 
     def _send(self, part: bytes) -> None:
-        where = {"Bucket": self._bucket, "Key": self._key}
         if not self._upload_id:
             with passing_troubles("s3:CreateMultipartUpload"):
-                begun = s3().create_multipart_upload(**where, ContentType=self._content_type)
+                begun = s3().create_multipart_upload(
+                    Bucket=self._bucket, Key=self._key, ContentType=self._content_type
+                )
             self._upload_id = begun["UploadId"]
         number = len(self._parts) + 1
         with passing_troubles("s3:UploadPart"):
-            sent = s3().upload_part(**where, UploadId=self._upload_id, PartNumber=number, Body=part)
+            sent = s3().upload_part(
+                Bucket=self._bucket,
+                Key=self._key,
+                UploadId=self._upload_id,
+                PartNumber=number,
+                Body=part,
+            )
         self._parts.append({"ETag": sent["ETag"], "PartNumber": number})
 
     def __enter__(self) -> Self:
@@ -243,5 +250,5 @@ def write_columns(bucket: str, key: str, columns: Iterable[Column]) -> str:
                     {"descr": column.dtype, "fortran_order": False, "shape": (column.size,)},
                 )
                 for chunk in column.chunks:
-                    file.write(memoryview(np.ascontiguousarray(chunk, column.dtype)).cast("B"))
+                    file.write(np.ascontiguousarray(chunk, column.dtype).data.cast("B"))
     return uri(bucket, key)

@@ -5,6 +5,7 @@
 #   make check   format, lint, types, import rules, template, state machine, then every test
 #   make up      start the local stack in the background;  make down  stops it
 #   make build   build for AWS;                             make deploy  deploy to AWS
+#   make bench-encode  the encoder's speed beside its peers
 #   make lock    resolve the dependencies anew
 
 PYTHON ?= python3
@@ -20,7 +21,7 @@ pip_install := -m pip install --quiet --no-deps --require-hashes --requirement
 sam := .venvs/sam/bin/sam
 parameters := PythonRuntime=python$(LAMBDA_PYTHON) Architecture=$(LAMBDA_ARCH)
 
-.PHONY: demo test check up down build deploy lock clean install
+.PHONY: demo test check up down build deploy lock clean install bench-encode
 
 demo: .venv/.local .venvs/sam/.installed .venvs/emulator/.installed
 	@.venv/bin/python -m local demo $(ARGS)
@@ -33,6 +34,9 @@ down: .venv/.local
 
 test: install
 	.venv/bin/python -m pytest $(ARGS)
+
+bench-encode: .venv/.dev
+	@.venv/bin/python -m bench.encode $(ARGS)
 
 check: install
 	.venv/bin/ruff format --check .

@@ -37,7 +37,7 @@ def lambda_handler(event: dict[str, Any], context: LambdaContext) -> dict[str, o
 
     logger.info("reading", extra={"run": files.run_id, "files": len(snapshot.files)})
     report = progress.reporter(settings.artifacts_bucket, files)
-    with ThreadPoolExecutor() as threads:
+    with ThreadPoolExecutor(os.cpu_count()) as threads:
         read = inputs.read(
             settings.ratings_bucket,
             settings.artifacts_bucket,

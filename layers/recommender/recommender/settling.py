@@ -21,10 +21,11 @@ Keys = npt.NDArray[np.uint64]
 Places = npt.NDArray[np.integer]
 
 _WORD_BITS = 64
+_CHUNK = 1 << 18
 
 # Rows are settled some users at a time. Parts of this size sort fast; beyond the most parts they
 # grow instead, for each part looks at every row again.
-_ROWS_OF_A_PART = 6_000_000
+_ROWS_OF_A_PART = 9_000_000
 _MOST_PARTS = 6
 
 
@@ -164,7 +165,9 @@ class _Settler:
         if self._last_per_user:
             with self._one_at_a_time:
                 self._set_last_aside(part)
-        items = (keys & ((np.uint64(1) << self._item_bits) - np.uint64(1))).astype(np.int32)
+        items = np.empty(keys.size, np.int32)
+        item_mask = (np.uint64(1) << self._item_bits) - np.uint64(1)
+        np.bitwise_and(keys, item_mask, out=items, casting="unsafe")
         keys >>= self._item_bits
         counts = np.bincount(keys.view(np.int64), minlength=part.last - part.first)
         return counts, items
@@ -224,9 +227,12 @@ def _sorted_with_places(keys: Keys) -> tuple[Keys, Places]:
     if keys.size and int(keys.max()).bit_length() + int(bits) <= _WORD_BITS:
         # Key and place in one word: numbers sort ten times faster than what must be looked up.
         keys <<= bits
-        keys |= np.arange(keys.size, dtype=np.uint64)
+        for first in range(0, keys.size, _CHUNK):
+            some = keys[first : first + _CHUNK]
+            some |= np.arange(first, first + some.size, dtype=np.uint64)
         keys.sort()
-        places = (keys & ((np.uint64(1) << bits) - np.uint64(1))).astype(np.uint32)
+        places = np.empty(keys.size, np.uint32)
+        np.bitwise_and(keys, (np.uint64(1) << bits) - np.uint64(1), out=places, casting="unsafe")
         keys >>= bits
         return keys, places
     order = np.argsort(keys, kind="stable")

@@ -127,9 +127,12 @@ def _inflated(chunks: Iterator[bytes], refuse: Refuse) -> Iterator[bytes]:
         while rest:
             if not begun and len(rest) < len(_GZIP_MAGIC):
                 break
-            # What follows the last member and is none itself is padding, as gzip(1) sees it.
             if not begun and not rest.startswith(_GZIP_MAGIC):
-                return
+                # Zeros behind the last member are padding. Anything else may have been a member.
+                if rest.strip(b"\0"):
+                    raise refuse(1, "this is a gzip file with something else behind it")
+                rest = b""
+                break
             begun = True
             try:
                 piece = member.decompress(rest, _CHUNK)
@@ -149,7 +152,7 @@ def _inflated(chunks: Iterator[bytes], refuse: Refuse) -> Iterator[bytes]:
             if member.eof:
                 rest = member.unused_data
                 member, begun = zlib.decompressobj(wbits=31), False
-    if begun or rest.startswith(_GZIP_MAGIC[:1]):
+    if begun or rest.strip(b"\0"):
         raise refuse(1, "this is a gzip file that is cut off")
 
 

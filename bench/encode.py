@@ -1,8 +1,8 @@
 """How fast ratings become tensors: our writers beside their peers, and whole files end to end.
 
-``python -m bench.encode`` prints tables and, last, one JSON object: the speeds of the one-hot and of
-the general writer as multiples of the SageMaker SDK's, the one-hot writer's as a share of memcpy's,
-and rows, seconds and peak memory of each file that was encoded from disk to disk.
+``python -m bench.encode`` prints tables and, last, one JSON object: the speeds of the one-hot and
+of the general writer as multiples of the SageMaker SDK's, the one-hot writer's as a share of
+memcpy's, and rows, seconds and peak memory of each file that was encoded from disk to disk.
 
 Every end-to-end figure comes from a process of its own, which is its peak memory's only honest
 measure. The data is made here: user activity and item popularity are long-tailed, ids have gaps,
@@ -78,8 +78,7 @@ def make_ratings(path: Path, rows: int, kind: str, seed: int = 7) -> None:
             writer.write_table(table)
         writer.close()
     else:
-        sink = gzip.open(part, "wb", compresslevel=5) if kind == "gzip" else part.open("wb")
-        with sink as out:
+        with gzip.open(part, "wb", 5) if kind == "gzip" else part.open("wb") as out:
             header = True
             for table in tables():
                 options = pa.csv.WriteOptions(include_header=header, quoting_style="none")
@@ -88,9 +87,7 @@ def make_ratings(path: Path, rows: int, kind: str, seed: int = 7) -> None:
     part.rename(path)
 
 
-def _pairs(
-    rng: np.random.Generator, rows: int, *, in_order: bool
-) -> tuple[np.ndarray, np.ndarray]:
+def _pairs(rng: np.random.Generator, rows: int, *, in_order: bool) -> tuple[np.ndarray, np.ndarray]:
     """Draw pairs of long-tailed users and items, one in a hundred twice."""
     n_users = max(40, rows // _RATINGS_OF_A_USER)
     n_items = max(60, rows // _RATINGS_OF_AN_ITEM)
@@ -101,8 +98,9 @@ def _pairs(
         size = int((rows - known.size) * 1.3) + 1000
         users = np.searchsorted(activity, rng.random(size) * activity[-1])
         items = np.searchsorted(popularity, rng.random(size) * popularity[-1])
-        known = np.union1d(known, np.minimum(users, n_users - 1) * n_items
-                           + np.minimum(items, n_items - 1))
+        known = np.union1d(
+            known, np.minimum(users, n_users - 1) * n_items + np.minimum(items, n_items - 1)
+        )
     keys = rng.permutation(known)[:rows]
     keys[: rows // 100] = keys[rows - rows // 100 :]
     if in_order:
@@ -263,8 +261,12 @@ def main() -> None:
     parser.add_argument("--encode", nargs=2, help=argparse.SUPPRESS)
     parser.add_argument("--rows", type=int, nargs="*", default=SIZES, help="sizes of the files")
     parser.add_argument("--repeats", type=int, default=3, help="runs of each file")
-    parser.add_argument("--kinds", nargs="*", default=["shuffled", "gzip", "texts", "parquet"],
-                        help="further kinds of file, of a million rows each")
+    parser.add_argument(
+        "--kinds",
+        nargs="*",
+        default=["shuffled", "gzip", "texts", "parquet"],
+        help="further kinds of file, of a million rows each",
+    )
     chosen = parser.parse_args()
     if chosen.make:
         path, rows, kind = chosen.make
@@ -282,9 +284,7 @@ def main() -> None:
         figures.append(found)
         print("  " + "  ".join(f"{name} {value}" for name, value in found.items()), flush=True)
     rounded = {name: round(ratio, 3) for name, ratio in ratios.items()}
-    told = [
-        {name: one[name] for name in ("rows", "seconds", "peak_mb", "kind")} for one in figures
-    ]
+    told = [{name: one[name] for name in ("rows", "seconds", "peak_mb", "kind")} for one in figures]
     print(json.dumps({**rounded, "end_to_end": told}))
 
 

@@ -46,7 +46,7 @@ def lambda_handler(event: dict[str, Any], context: LambdaContext) -> dict[str, o
             threads,
             report,
         )
-        dataset = Dataset(catalog, read.rows, read.config, threads)
+        dataset = Dataset(catalog, read.rows, read.config, threads, read.side_tables)
         sizes = tensors.write(settings.artifacts_bucket, files, read, dataset, report)
     counts = tensors.write_plan(
         settings.artifacts_bucket,

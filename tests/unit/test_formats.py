@@ -132,5 +132,5 @@ def test_settings_that_a_file_does_not_keep_are_named() -> None:
         read_with(NAMED, lines("{user},{item},{rating},{time}", "who,what,rating,when"))
     assert "'grade' for rating" in caught.value.reason
     assert "'who', 'what', 'rating', 'when'" in caught.value.reason
-    with pytest.raises(MalformedRatingsError, match="separator '~' of config.json"):
+    with pytest.raises(MalformedRatingsError, match=r"separator '~' of config\.json"):
         read_with(RatingForm(separator="~"), lines("{user},{item},{rating},{time}"))

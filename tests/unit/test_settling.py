@@ -1,4 +1,4 @@
-"""Whole runs in small pieces: many blocks, many parts, two threads, against the rules read aloud."""
+"""Whole runs in small pieces, blocks, parts and threads, against the rules read aloud."""
 
 import random
 from collections import defaultdict

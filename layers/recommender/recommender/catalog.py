@@ -13,6 +13,7 @@ import fastjsonschema
 
 from recommender.errors import InvalidCatalogNameError, InvalidConfigError
 from recommender.rating_form import RatingForm
+from recommender.side_features import FeatureColumn
 
 _NAME = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,30}[a-z0-9])?")
 _RATINGS = "ratings"
@@ -35,6 +36,7 @@ class CatalogConfig:
         last_per_user: set so many of each user's latest ratings aside instead, if not 0.
         train_shards: into how many files the train channel is cut.
         form: how the rating files are written, where that shall not be guessed.
+        features: "user" or "item" -> the columns of its side file that become features.
         max_training_seconds: when training is stopped; the stack's own limit holds too.
     """
 
@@ -49,11 +51,22 @@ class CatalogConfig:
     last_per_user: int = 0
     train_shards: int = 1
     form: RatingForm = field(default_factory=RatingForm)
+    features: Mapping[str, tuple[FeatureColumn, ...]] = field(default_factory=dict)
 
     def to_dict(self) -> dict[str, object]:
         """For a run's plan; :func:`config_from_dict` reads it back."""
         form = {"separator": self.form.separator, "columns": dict(self.form.columns)}
-        return {**vars(self), "hyperparameters": dict(self.hyperparameters), "form": form}
+        features = {
+            noun: [{**vars(column), "bounds": list(column.bounds)} for column in columns]
+            for noun, columns in self.features.items()
+        }
+        hyperparameters = dict(self.hyperparameters)
+        return {
+            **vars(self),
+            "hyperparameters": hyperparameters,
+            "form": form,
+            "features": features,
+        }
 
 
 def check_catalog_name(name: str) -> str:
@@ -98,6 +111,17 @@ class _Gate(TypedDict, total=False):
     tolerance: float
 
 
+class _Feature(TypedDict, total=False):
+    kind: str
+    separator: str
+    bounds: list[float]
+
+
+class _Features(TypedDict, total=False):
+    users: dict[str, _Feature]
+    items: dict[str, _Feature]
+
+
 class _Training(TypedDict, total=False):
     max_seconds: int
     shards: int
@@ -108,6 +132,7 @@ class _Document(TypedDict, total=False):
 
     columns: dict[str, str | int]
     separator: str
+    features: _Features
     like_threshold: float
     predictor_type: str
     hyperparameters: dict[str, str | float]
@@ -154,7 +179,25 @@ def parse_config(key: str, data: bytes | None) -> CatalogConfig:
         last_per_user=int(split.get("last_per_user", defaults.last_per_user)),
         train_shards=int(training.get("shards", defaults.train_shards)),
         form=RatingForm(settings.get("separator", ""), settings.get("columns", {})),
+        features=_feature_columns(settings.get("features", _Features())),
     )
+
+
+def _feature_columns(features: _Features) -> dict[str, tuple[FeatureColumn, ...]]:
+    sides = {"user": features.get("users", {}), "item": features.get("items", {})}
+    return {
+        noun: tuple(
+            FeatureColumn(
+                name,
+                column.get("kind", "number" if "bounds" in column else ""),
+                column.get("separator", "|"),
+                tuple(map(float, column.get("bounds", ()))),
+            )
+            for name, column in columns.items()
+        )
+        for noun, columns in sides.items()
+        if columns
+    }
 
 
 def _check_together(key: str, settings: _Document) -> None:
@@ -164,6 +207,19 @@ def _check_together(key: str, settings: _Document) -> None:
         raise InvalidConfigError(
             key, "$.split", f"{_shown(split)} is not allowed; expected fraction or last_per_user"
         )
+    features = settings.get("features", _Features())
+    for side, wanted in (
+        ("users", features.get("users", {})),
+        ("items", features.get("items", {})),
+    ):
+        for name, column in wanted.items():
+            bounds = column.get("bounds", [])
+            if bounds != sorted(set(bounds)):
+                raise InvalidConfigError(
+                    key,
+                    f"$.features.{side}.{name}.bounds",
+                    f"{_shown(bounds)} is not allowed; expected ascending numbers",
+                )
     columns = settings.get("columns", {})
     kinds = {isinstance(column, int) for column in columns.values()}
     if len(kinds) > 1:
@@ -182,7 +238,13 @@ def _check_together(key: str, settings: _Document) -> None:
 def config_from_dict(facts: Mapping[str, Any]) -> CatalogConfig:
     """Read back what :meth:`CatalogConfig.to_dict` wrote."""
     form = RatingForm(**facts["form"]) if "form" in facts else RatingForm()
-    return CatalogConfig(**{**facts, "form": form})
+    features = {
+        noun: tuple(
+            FeatureColumn(**{**column, "bounds": tuple(column["bounds"])}) for column in columns
+        )
+        for noun, columns in facts.get("features", {}).items()
+    }
+    return CatalogConfig(**{**facts, "form": form, "features": features})
 
 
 class _Objection(Exception):  # noqa: N818 - a message on its way, never seen outside

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass, field
 from functools import partial
+from types import MappingProxyType
 
 import numpy as np
 import numpy.typing as npt
@@ -19,6 +20,8 @@ from recommender.lookahead import ahead
 from recommender.pairs import PairWriter
 from recommender.rating_table import RatingRows, Ratings, RatingsBuilder, RejectLog
 from recommender.settling import HELD_OUT, REPLACED, TEST, TRAIN, settle
+from recommender.side_features import make_side_features
+from recommender.side_tables import SideTable
 from recommender.spool import RowSpool, SpooledRows
 from recommender.vocabulary import Numbering, Vocabulary
 
@@ -131,16 +134,29 @@ class Dataset:
             ``sparsity`` is the share of zeros in the one-hot rows.
         seen_counts: ``(users,)`` how many items each user rated, on either side.
         seen_items: those items' numbers, user after user, ascending.
+        features: the side features of users and items.
     """
 
     def __init__(
-        self, catalog: str, rows: RunRows, config: CatalogConfig, threads: Executor | None = None
+        self,
+        catalog: str,
+        rows: RunRows,
+        config: CatalogConfig,
+        threads: Executor | None = None,
+        side_tables: Mapping[str, SideTable] = MappingProxyType({}),
     ) -> None:
-        """Settle which rows count and on which side; see `build_dataset`."""
+        """Settle which rows count and on which side; see `build_dataset`.
+
+        Args:
+            side_tables: "user" or "item" -> the table that the config wants features of.
+        """
         rows.spool.close()
         self._spool, self._config, self._threads = rows.spool, config, threads
         self._users, self._items = Numbering.of(rows.users), Numbering.of(rows.items)
-        self.vocabulary = Vocabulary(self._users.names, self._items.names)
+        names = self._users.names, self._items.names
+        wanted = {noun: (table, config.features[noun]) for noun, table in side_tables.items()}
+        self.features = make_side_features(*names, wanted)
+        self.vocabulary = Vocabulary(*names, self.features.names)
         split = not rows.has_test_files
         settled = settle(
             rows.spool,
@@ -199,7 +215,7 @@ class Dataset:
             shard, joined, are what `encode` makes of its rows.
         """
         first_item = len(self._users.names)
-        writer = PairWriter(self.vocabulary.dimension)
+        writer = None if self.features.dimension else PairWriter(self.vocabulary.dimension)
         train_rows = self.rows_of(TRAIN)
         cuts = [train_rows * shard // train_shards for shard in range(1, train_shards)]
 
@@ -216,8 +232,12 @@ class Dataset:
                 start = 0
                 for end in [*(end for end in ends if end < len(rows)), len(rows)]:
                     part = slice(start, end)
-                    columns = rows.items[part] + np.int64(first_item)
-                    data = writer.write(rows.users[part], columns, targets[part])
+                    if writer:
+                        columns = rows.items[part] + np.int64(first_item)
+                        data = writer.write(rows.users[part], columns, targets[part])
+                    else:
+                        full = self.features.rows(rows.users[part], rows.items[part])
+                        data = recordio.write_rows(full, targets[part])
                     found.append((side, shard, data))
                     start, shard = end, shard + 1
             return found
@@ -255,15 +275,20 @@ class Dataset:
     def _look(self, draw: "_Draw | None", block: SpooledRows) -> tuple[Numbers, "_Tally"]:
         """Draw a block's test rows, if that is how they are chosen, and count what there is."""
         fates = self._fates[block.first : block.first + len(block)]
-        users = self._users.numbers(block.users()) if draw else None
+        users = self._users.numbers(block.users())
         items = self._items.numbers(block.items())
-        if draw and users is not None:
+        if draw:
             drawn = draw.falls_in_test(users, items, self._config.holdout_fraction)
             fates[drawn & (fates == TRAIN)] = TEST
         values = block.values()
         liked = likes(values, self._config)
         liked_items = np.bincount(items[liked & (fates == TRAIN)], minlength=len(self._items.names))
-        return liked_items, _Tally.of(fates, values, liked)
+        tally = _Tally.of(fates, values, liked)
+        if self.features.dimension:
+            more = self.features.entries(users, items)
+            for side in (TRAIN, TEST):
+                tally.entries[side] += int(more[fates == side].sum())
+        return liked_items, tally
 
 
 def build_dataset(catalog: str, files: Sequence[ParsedFile], config: CatalogConfig) -> Dataset:
@@ -378,6 +403,7 @@ class _Tally:
 
     rows: list[int] = field(default_factory=lambda: [0, 0])
     likes: list[int] = field(default_factory=lambda: [0, 0])
+    entries: list[int] = field(default_factory=lambda: [0, 0])  # of the sparse rows
     lowest: float = math.inf  # rating in train
     highest: float = -math.inf
 
@@ -388,6 +414,7 @@ class _Tally:
             there = fates == side
             tally.rows[side] = int(np.count_nonzero(there))
             tally.likes[side] = int(np.count_nonzero(there & liked))
+            tally.entries[side] = 2 * tally.rows[side]
             if side == TRAIN and tally.rows[TRAIN]:
                 tally.lowest = float(values.min(where=there, initial=np.inf))
                 tally.highest = float(values.max(where=there, initial=-np.inf))
@@ -397,6 +424,7 @@ class _Tally:
         for side in (TRAIN, TEST):
             self.rows[side] += other.rows[side]
             self.likes[side] += other.likes[side]
+            self.entries[side] += other.entries[side]
         self.lowest = min(self.lowest, other.lowest)
         self.highest = max(self.highest, other.highest)
 
@@ -407,6 +435,7 @@ class _Tally:
 def _counts(
     rows: RunRows, vocabulary: Vocabulary, tally: _Tally, fates: npt.NDArray[np.int64]
 ) -> dict[str, int | float]:
+    cells = sum(tally.rows) * vocabulary.dimension
     return {
         "files": rows.files,
         "rows": rows.spool.rows + rows.rejects.count,
@@ -418,9 +447,9 @@ def _counts(
         "feature_dim": vocabulary.dimension,
         "train_rows": tally.rows[TRAIN],
         "test_rows": tally.rows[TEST],
-        "train_non_zeros": 2 * tally.rows[TRAIN],
-        "test_non_zeros": 2 * tally.rows[TEST],
-        "sparsity": 1 - 2 / vocabulary.dimension if vocabulary.dimension else 0.0,
+        "train_non_zeros": tally.entries[TRAIN],
+        "test_non_zeros": tally.entries[TEST],
+        "sparsity": 1 - sum(tally.entries) / cells if cells else 0.0,
         "train_positive_share": tally.like_share(TRAIN),
         "test_positive_share": tally.like_share(TEST),
     }

@@ -6,6 +6,7 @@ values, keys and label are stored over it, column by column.
 """
 
 import numpy as np
+import numpy.typing as npt
 
 from recommender.features import FeatureRows, Float32s, Integers
 from recommender.records import LABEL_PREFIX, VALUES_KEY, framed, shape_field
@@ -19,6 +20,9 @@ from recommender.wire import (
     varint_words,
     window,
 )
+
+Words32 = npt.NDArray[np.uint32]
+AnyWords = npt.NDArray[np.unsignedinteger]
 
 MOST_COLUMNS = 1 << 28  # four bytes a key
 _MOST_LAYOUTS = 1 << 12
@@ -52,7 +56,10 @@ def records_by_layout(rows: FeatureRows, labels: Float32s | None) -> bytes | Non
     present = np.flatnonzero(sizes_of_layouts)
     if present.size * _FEWEST_ROWS_OF_A_LAYOUT > len(rows) and present.size > 1:
         return None
-    forms = [_Form(*divmod(one, widest), rows.dimension, labels is not None) for one in present]
+    forms = [
+        _Form(*divmod(one, widest), rows.dimension, labelled=labels is not None)
+        for one in present.tolist()
+    ]
     sizes = np.zeros(sizes_of_layouts.size, np.int64)
     sizes[present] = [len(form.template) for form in forms]
     ends = np.cumsum(sizes[layouts])
@@ -83,7 +90,7 @@ def records_by_layout(rows: FeatureRows, labels: Float32s | None) -> bytes | Non
     return assemble(int(ends[-1]), fill)
 
 
-def _varints(rows: FeatureRows) -> tuple[np.ndarray, np.ndarray]:  # type: ignore[type-arg]
+def _varints(rows: FeatureRows) -> tuple[Words32, Integers]:
     """Each key as a varint in one word of four bytes, and its length."""
     if rows.dimension > rows.columns.size:
         return varint_words(rows.columns).astype("<u4"), varint_lengths(rows.columns)
@@ -95,8 +102,8 @@ def _varints(rows: FeatureRows) -> tuple[np.ndarray, np.ndarray]:  # type: ignor
 class _Form:
     """A record of ``count`` entries with ``key_bytes`` bytes of keys, all of them zero."""
 
-    def __init__(self, count: int, key_bytes: int, dimension: int, labelled: bool) -> None:  # noqa: FBT001
-        self._count, self._key_bytes = int(count), int(key_bytes)
+    def __init__(self, count: int, key_bytes: int, dimension: int, *, labelled: bool) -> None:
+        self._count, self._key_bytes = count, key_bytes
         lists = b""
         if self._count:
             lists = field(0x0A, bytes(4 * self._count)) + field(0x12, bytes(self._key_bytes))
@@ -113,7 +120,7 @@ class _Form:
     def store(
         self,
         records: Bytes,
-        values: np.ndarray,  # type: ignore[type-arg]
+        values: Words32,
         firsts: Integers,
         keys: Bytes,
         key_ends: Integers,
@@ -128,11 +135,11 @@ class _Form:
                 self._places(records, self._keys_at + at, f"<u{piece}")[:] = words[begin + at]
                 at += piece
 
-    def store_labels(self, records: Bytes, labels: np.ndarray) -> None:  # type: ignore[type-arg]
+    def store_labels(self, records: Bytes, labels: Words32) -> None:
         """Store the labels."""
         self._places(records, self._label_at, "<u4")[:] = labels
 
-    def _places(self, records: Bytes, at: int, dtype: str) -> np.ndarray:  # type: ignore[type-arg]
+    def _places(self, records: Bytes, at: int, dtype: str) -> AnyWords:
         """The numbers at one byte of every record."""
         size = len(self.template)
         return np.ndarray((records.size // size,), dtype, records, offset=at, strides=(size,))

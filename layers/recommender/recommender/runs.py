@@ -116,6 +116,11 @@ class RunFiles:
         return self.root + "vocabulary/vocabulary.json"
 
     @property
+    def features(self) -> str:
+        """Side features of users and items, if the run has any: ``.npz``."""
+        return self.root + "vocabulary/features.npz"
+
+    @property
     def titles(self) -> str:
         """Item id to title."""
         return self.root + "vocabulary/titles.json"

@@ -34,6 +34,10 @@ _FOREIGN_FORMATS = (
     (b"SQLite format 3", "a SQLite database"),
     (b"\xd0\xcf\x11\xe0", "an old Office document; save it as CSV"),
 )
+_TOO_LARGE = (
+    "this is a gzip file that unpacks to more than {:,} bytes; at most "
+    f"{MAX_INFLATION_RATIO} times its size and {MAX_INFLATED_BYTES >> 30} GiB are allowed"
+)
 _MARKUP = re.compile(rb"<(!doctype|!--|\?xml|[a-z][a-z0-9]*[\s>])", re.IGNORECASE)
 _JSON_ARRAY = re.compile(rb"\[\s*([\[{\"\]\d-]|\Z)")
 _CONTROL = bytes(set(range(32)) - set(b"\t\n\r\f"))
@@ -141,14 +145,8 @@ def _inflated(chunks: Iterator[bytes], refuse: Refuse) -> Iterator[bytes]:
             rest = member.unconsumed_tail
             given += len(piece)
             if given > allowed:
-                raise refuse(
-                    1,
-                    f"this is a gzip file that unpacks to more than {allowed:,} bytes; at most "
-                    f"{MAX_INFLATION_RATIO} times its size and {MAX_INFLATED_BYTES >> 30} GiB are "
-                    "allowed",
-                )
-            if piece:
-                yield piece
+                raise refuse(1, _TOO_LARGE.format(allowed))
+            yield piece
             if member.eof:
                 rest = member.unused_data
                 member, begun = zlib.decompressobj(wbits=31), False

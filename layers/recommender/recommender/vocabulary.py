@@ -19,17 +19,19 @@ _INTEGER = re.compile(r"-?[0-9]+")
 
 @dataclass(frozen=True)
 class Vocabulary:
-    """The feature columns of a run: one per user, then one per item.
+    """The feature columns of a run: one per user, then one per item, then the side features.
 
     User number ``u`` has column ``u``, item number ``i`` column ``len(users) + i``.
 
     Attributes:
         users: distinct user ids in column order.
         items: distinct item ids in column order.
+        features: names of the side features, whose columns come last.
     """
 
     users: tuple[str, ...]
     items: tuple[str, ...]
+    features: tuple[str, ...] = ()
 
     @classmethod
     def of(cls, users: Iterable[str], items: Iterable[str]) -> "Vocabulary":
@@ -42,7 +44,7 @@ class Vocabulary:
     @property
     def dimension(self) -> int:
         """Number of feature columns."""
-        return len(self.users) + len(self.items)
+        return len(self.users) + len(self.items) + len(self.features)
 
     @cached_property
     def user_numbers(self) -> Mapping[str, int]:
@@ -57,6 +59,8 @@ class Vocabulary:
     def to_json(self) -> bytes:
         """Write the vocabulary; equal vocabularies give equal bytes."""
         document = {"version": _VOCABULARY_VERSION, "users": self.users, "items": self.items}
+        if self.features:
+            document["features"] = self.features
         return json.dumps(document, separators=(",", ":")).encode("ascii")
 
     @classmethod
@@ -74,7 +78,8 @@ class Vocabulary:
             raise DamagedArtifactError(
                 "vocabulary", f"is not a vocabulary of version {_VOCABULARY_VERSION}"
             )
-        return cls(_ids_in(document, "users"), _ids_in(document, "items"))
+        features = _ids_in(document, "features") if "features" in document else ()
+        return cls(_ids_in(document, "users"), _ids_in(document, "items"), features)
 
     def sha256(self) -> str:
         """Fingerprint of the columns: 64 hexadecimal digits."""

@@ -1,6 +1,6 @@
 """Read the files of a snapshot: config, titles, ratings."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from concurrent.futures import Executor
 from dataclasses import dataclass
 
@@ -8,10 +8,11 @@ from recommender.aws import snapshots, storage
 from recommender.aws.progress import Report, silent
 from recommender.catalog import CatalogConfig, is_test_key, parse_config
 from recommender.encoding import RunRows
-from recommender.errors import MalformedRatingsError, MissingRatingsError
+from recommender.errors import InvalidConfigError, MalformedRatingsError, MissingRatingsError
 from recommender.items import parse_items
 from recommender.ratings import Reject, read_ratings
 from recommender.runs import Snapshot
+from recommender.side_tables import SideTable, parse_side
 
 
 @dataclass(frozen=True)
@@ -21,6 +22,7 @@ class Inputs:
     config: CatalogConfig
     titles: dict[str, str]
     rows: RunRows
+    side_tables: Mapping[str, SideTable]
 
     @property
     def rejects(self) -> list[Reject]:
@@ -59,6 +61,7 @@ def read(
         if items_file is None
         else parse_items(items_file.key, storage.read_version(ratings_bucket, items_file))
     )
+    side_tables = _side_tables(ratings_bucket, snapshot, config)
     if not snapshot.rating_files():
         raise MissingRatingsError(snapshot.catalog)
     rows = RunRows()
@@ -85,4 +88,24 @@ def read(
         others = "".join(f"; also {error}" for error in refused[1:4])
         more = f"; and {len(refused) - 4} more files" if len(refused) > 4 else ""
         raise MalformedRatingsError(first.key, first.line, first.reason + others + more)
-    return Inputs(config, titles, rows)
+    return Inputs(config, titles, rows, side_tables)
+
+
+def _side_tables(bucket: str, snapshot: Snapshot, config: CatalogConfig) -> dict[str, SideTable]:
+    """Read the side files that the config wants features of.
+
+    Raises:
+        InvalidConfigError: there is no such file.
+        MalformedItemsError: it cannot be read.
+    """
+    tables: dict[str, SideTable] = {}
+    for noun in config.features:
+        file = snapshot.catalog_file(f"{noun}s")
+        if file is None:
+            raise InvalidConfigError(
+                f"catalogs/{snapshot.catalog}/config.json",
+                f"$.features.{noun}s",
+                f"wants features, and there is no file catalogs/{snapshot.catalog}/{noun}s.*",
+            )
+        tables[noun] = parse_side(file.key, storage.read_version(bucket, file), noun)
+    return tables

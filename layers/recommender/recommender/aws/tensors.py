@@ -25,6 +25,8 @@ def write(
     """
     sizes = _write_channels(bucket, files, inputs, dataset, report)
     storage.write(bucket, files.vocabulary, dataset.vocabulary.to_json(), "application/json")
+    if dataset.features.dimension:
+        storage.write_arrays(bucket, files.features, dataset.features.to_arrays())
     storage.write_json(bucket, files.titles, inputs.titles)
     storage.write_columns(bucket, files.pairs, _pairs(inputs, dataset))
     storage.write_columns(bucket, files.seen, _seen(dataset))
@@ -109,6 +111,7 @@ def write_plan(
                 "kept": len(inputs.rejects),
                 "by_reason": inputs.rows.rejects.by_reason,
             },
+            "features": list(dataset.features.columns),
             "vocabularySha256": dataset.vocabulary.sha256(),
         },
     )

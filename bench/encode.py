@@ -91,23 +91,32 @@ def _pairs(rng: np.random.Generator, rows: int, *, in_order: bool) -> tuple[np.n
     """Draw pairs of long-tailed users and items, one in a hundred twice."""
     n_users = max(40, rows // _RATINGS_OF_A_USER)
     n_items = max(60, rows // _RATINGS_OF_AN_ITEM)
-    activity = np.cumsum(rng.pareto(1.2, n_users) + 0.15)
+    repeated = rows // 100
+    counts = _long_tail(rng, rows - repeated, n_users, most=n_items // 3)
+    users = np.repeat(np.arange(n_users), counts)
+    place = np.arange(users.size) - np.repeat(np.cumsum(counts) - counts, counts)
+    # Each user's items: evenly through the popular and the rare, then pushed apart where two meet.
     popularity = np.cumsum(1 / np.arange(1, n_items + 1) ** 0.9)
-    known = np.zeros(0, np.int64)
-    while known.size < rows:
-        size = int((rows - known.size) * 1.3) + 1000
-        users = np.searchsorted(activity, rng.random(size) * activity[-1])
-        items = np.searchsorted(popularity, rng.random(size) * popularity[-1])
-        known = np.union1d(
-            known, np.minimum(users, n_users - 1) * n_items + np.minimum(items, n_items - 1)
-        )
-    keys = rng.permutation(known)[:rows]
-    keys[: rows // 100] = keys[rows - rows // 100 :]
-    if in_order:
-        keys.sort()
+    drawn = (place + rng.random(users.size)) / counts[users] * popularity[-1]
+    slack = np.searchsorted(popularity, drawn) - place + n_items * (2 * users + 1)
+    items = np.maximum.accumulate(slack) - n_items * (2 * users + 1) + place
+    items = np.minimum(items, n_items - counts[users] + place)
+    twice = rng.choice(users.size, repeated, replace=False)
+    users, items = np.append(users, users[twice]), np.append(items, items[twice])
+    order = np.argsort(users, kind="stable") if in_order else rng.permutation(rows)
     user_ids = np.sort(rng.choice(n_users * 2, n_users, replace=False)) + 1
     item_ids = rng.permutation(rng.choice(n_items * 4, n_items, replace=False)) + 1
-    return user_ids[keys // n_items], item_ids[keys % n_items]
+    return user_ids[users[order]], item_ids[items[order]]
+
+
+def _long_tail(rng: np.random.Generator, total: int, size: int, most: int) -> np.ndarray:
+    """Draw ``size`` counts that add up to ``total``: few are large, none above ``most``."""
+    weights = rng.pareto(1.2, size) + 0.15
+    counts = np.minimum((weights / weights.sum() * total).astype(np.int64), most)
+    while (missing := total - int(counts.sum())) > 0:
+        more = np.bincount(rng.integers(0, size, missing), minlength=size)
+        counts = np.minimum(counts + more, most)
+    return counts
 
 
 # --- end to end -----------------------------------------------------------------------------------

@@ -1,11 +1,9 @@
 """Rating files to a dataset: ids to numbers, repeats resolved, train and test kept apart."""
 
-import hashlib
-import math
 from bisect import bisect_right
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import Executor
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import partial
 from types import MappingProxyType
 
@@ -14,15 +12,16 @@ import numpy.typing as npt
 
 from recommender import recordio
 from recommender.catalog import CatalogConfig
-from recommender.errors import UnsuitableRatingsError
+from recommender.draws import Draw, falls_in_test
 from recommender.identifiers import IdColumn, IdTable
 from recommender.lookahead import ahead
 from recommender.pairs import PairWriter
 from recommender.rating_table import RatingRows, Ratings, RatingsBuilder, RejectLog
-from recommender.settling import HELD_OUT, REPLACED, TEST, TRAIN, settle
+from recommender.settling import TEST, TRAIN, settle
 from recommender.side_features import make_side_features
 from recommender.side_tables import SideTable
 from recommender.spool import RowSpool, SpooledRows
+from recommender.tallies import BINARY_CLASSIFIER, Tally, check_suitable, counts_of
 from recommender.vocabulary import Numbering, Vocabulary
 
 __all__ = [
@@ -43,8 +42,6 @@ __all__ = [
 Numbers = npt.NDArray[np.int64]
 Float32s = npt.NDArray[np.float32]
 Flags = npt.NDArray[np.bool_]
-
-BINARY_CLASSIFIER = "binary_classifier"
 
 
 @dataclass(frozen=True)
@@ -167,17 +164,17 @@ class Dataset:
         )
         self._fates = settled.fates
         self.seen_counts, self.seen_items = settled.seen_counts, settled.seen_items
-        draw = _Draw(self.vocabulary) if split and not config.last_per_user else None
+        draw = Draw(self.vocabulary) if split and not config.last_per_user else None
         self.item_likes = np.zeros(len(self._items.names), np.int64)
         self._firsts: list[tuple[int, int]] = []  # rows of each side before each block
-        tally = _Tally()
+        tally = Tally()
         for _, (liked, part) in ahead(partial(self._look, draw), rows.spool.blocks, threads):
             self._firsts.append((tally.rows[TRAIN], tally.rows[TEST]))
             self.item_likes += liked
             tally.add(part)
         fates = np.bincount(self._fates, minlength=4)
-        self.counts = _counts(rows, self.vocabulary, tally, fates)
-        _check_suitable(catalog, tally, config, self.counts)
+        self.counts = counts_of(rows.files, rows.rejects.count, self.vocabulary, tally, fates)
+        check_suitable(catalog, tally, config, self.counts)
 
     @property
     def train(self) -> Side:
@@ -272,7 +269,7 @@ class Dataset:
             np.concatenate([part.ratings for part in parts]),
         )
 
-    def _look(self, draw: "_Draw | None", block: SpooledRows) -> tuple[Numbers, "_Tally"]:
+    def _look(self, draw: "Draw | None", block: SpooledRows) -> tuple[Numbers, "Tally"]:
         """Draw a block's test rows, if that is how they are chosen, and count what there is."""
         fates = self._fates[block.first : block.first + len(block)]
         users = self._users.numbers(block.users())
@@ -283,7 +280,7 @@ class Dataset:
         values = block.values()
         liked = likes(values, self._config)
         liked_items = np.bincount(items[liked & (fates == TRAIN)], minlength=len(self._items.names))
-        tally = _Tally.of(fates, values, liked)
+        tally = Tally.of(fates, values, liked)
         if self.features.dimension:
             more = self.features.entries(users, items)
             for side in (TRAIN, TEST):
@@ -316,46 +313,6 @@ def build_dataset(catalog: str, files: Sequence[ParsedFile], config: CatalogConf
     return Dataset(catalog, rows, config)
 
 
-def falls_in_test(
-    vocabulary: Vocabulary, users: Numbers, items: Numbers, fraction: float
-) -> npt.NDArray[np.bool_]:
-    """Decide for each pair, from its two ids alone, whether it is set aside for testing.
-
-    Args:
-        vocabulary: gives the ids behind the numbers.
-        users: ``(n,)`` user numbers.
-        items: ``(n,)`` item numbers.
-        fraction: share of all pairs to set aside; a larger one keeps what a smaller one chose.
-
-    Returns:
-        ``(n,)`` True for a test pair.
-
-    Source:
-        The two ids' BLAKE2b digests, mixed by the finaliser of SplitMix64 (Steele, Lea and Flood,
-        *Fast Splittable Pseudorandom Number Generators*, OOPSLA 2014).
-    """
-    return _Draw(vocabulary).falls_in_test(users, items, fraction)
-
-
-class _Draw:
-    """Draws test pairs; the digests of all ids are made once."""
-
-    def __init__(self, vocabulary: Vocabulary) -> None:
-        # The first half of the mixture depends on the user alone.
-        self._users = _mix(_digests(vocabulary.users, b"user"))
-        self._items = _digests(vocabulary.items, b"item")
-
-    def falls_in_test(
-        self,
-        users: npt.NDArray[np.integer],
-        items: npt.NDArray[np.integer],
-        fraction: float,
-    ) -> npt.NDArray[np.bool_]:
-        drawn = self._users[users]
-        drawn += self._items[items]
-        return _mixed(drawn) < np.uint64(min(int(fraction * 2**64), 2**64 - 1))
-
-
 def labels(ratings: Float32s, config: CatalogConfig) -> Float32s:
     """What the model is to predict: ``(n,)`` 1 for a like and 0 otherwise, or the rating."""
     if config.predictor_type == BINARY_CLASSIFIER:
@@ -370,129 +327,7 @@ def encode(side: Side, vocabulary: Vocabulary, config: CatalogConfig) -> bytes:
     return recordio.write_pairs(side.users, item_columns, vocabulary.dimension, targets)
 
 
-def _digests(names: Sequence[str], kind: bytes) -> npt.NDArray[np.uint64]:
-    joined = b"".join(
-        hashlib.blake2b(name.encode("utf-8", "surrogatepass"), digest_size=8, person=kind).digest()
-        for name in names
-    )
-    return np.frombuffer(joined, "<u8").astype(np.uint64)
-
-
-def _mix(values: npt.NDArray[np.uint64]) -> npt.NDArray[np.uint64]:
-    return _mixed(values.copy())
-
-
-def _mixed(values: npt.NDArray[np.uint64]) -> npt.NDArray[np.uint64]:
-    """Mix in place, which matters for as many values as there are rows."""
-    for shift, factor in ((30, 0xBF58476D1CE4E5B9), (27, 0x94D049BB133111EB)):
-        values ^= values >> np.uint64(shift)
-        values *= np.uint64(factor)
-    values ^= values >> np.uint64(31)
-    return values
-
-
 def likes(ratings: Float32s, config: CatalogConfig) -> Flags:
     """Which ratings reach the threshold: ``(n,)``."""
     # The threshold is rounded like the ratings were, or 4.1 would not be at least 4.1.
     return ratings >= np.float32(config.like_threshold)
-
-
-@dataclass
-class _Tally:
-    """Counts of rows, by side."""
-
-    rows: list[int] = field(default_factory=lambda: [0, 0])
-    likes: list[int] = field(default_factory=lambda: [0, 0])
-    entries: list[int] = field(default_factory=lambda: [0, 0])  # of the sparse rows
-    lowest: float = math.inf  # rating in train
-    highest: float = -math.inf
-
-    @classmethod
-    def of(cls, fates: npt.NDArray[np.uint8], values: Float32s, liked: Flags) -> "_Tally":
-        tally = cls()
-        for side in (TRAIN, TEST):
-            there = fates == side
-            tally.rows[side] = int(np.count_nonzero(there))
-            tally.likes[side] = int(np.count_nonzero(there & liked))
-            tally.entries[side] = 2 * tally.rows[side]
-            if side == TRAIN and tally.rows[TRAIN]:
-                tally.lowest = float(values.min(where=there, initial=np.inf))
-                tally.highest = float(values.max(where=there, initial=-np.inf))
-        return tally
-
-    def add(self, other: "_Tally") -> None:
-        for side in (TRAIN, TEST):
-            self.rows[side] += other.rows[side]
-            self.likes[side] += other.likes[side]
-            self.entries[side] += other.entries[side]
-        self.lowest = min(self.lowest, other.lowest)
-        self.highest = max(self.highest, other.highest)
-
-    def like_share(self, side: int) -> float:
-        return self.likes[side] / self.rows[side] if self.rows[side] else 0.0
-
-
-def _counts(
-    rows: RunRows, vocabulary: Vocabulary, tally: _Tally, fates: npt.NDArray[np.int64]
-) -> dict[str, int | float]:
-    cells = sum(tally.rows) * vocabulary.dimension
-    return {
-        "files": rows.files,
-        "rows": rows.spool.rows + rows.rejects.count,
-        "rejected": rows.rejects.count,
-        "duplicates_replaced": int(fates[REPLACED]),
-        "held_out_from_train": int(fates[HELD_OUT]),
-        "users": len(vocabulary.users),
-        "items": len(vocabulary.items),
-        "feature_dim": vocabulary.dimension,
-        "train_rows": tally.rows[TRAIN],
-        "test_rows": tally.rows[TEST],
-        "train_non_zeros": tally.entries[TRAIN],
-        "test_non_zeros": tally.entries[TEST],
-        "sparsity": 1 - sum(tally.entries) / cells if cells else 0.0,
-        "train_positive_share": tally.like_share(TRAIN),
-        "test_positive_share": tally.like_share(TEST),
-    }
-
-
-def _check_suitable(
-    catalog: str, tally: _Tally, config: CatalogConfig, counts: Mapping[str, int | float]
-) -> None:
-    """Refuse what no model can be learned from or judged by.
-
-    Raises:
-        UnsuitableRatingsError: with the numbers that say so.
-    """
-    found = f"of {counts['rows']:,} rows, {counts['rejected']:,} were rejected"
-    train, test = tally.rows
-    if not train and not test:
-        raise UnsuitableRatingsError(catalog, f"there is no rating at all ({found})")
-    if not train:
-        raise UnsuitableRatingsError(
-            catalog,
-            f"no rating is left to train on: {test:,} are in the test set "
-            f"({found}, {counts['held_out_from_train']:,} train ratings are of test pairs)",
-        )
-    if not test:
-        how = (
-            f"split.last_per_user {config.last_per_user} sets the latest ratings of users aside "
-            "who have two or more"
-            if config.last_per_user
-            else f"split.fraction {config.holdout_fraction} of the pairs is set aside"
-        )
-        raise UnsuitableRatingsError(
-            catalog,
-            f"no rating is left to test with: {train:,} are in the train set "
-            f"({found}; with no test files, {how})",
-        )
-    if config.predictor_type == BINARY_CLASSIFIER:
-        if tally.likes[TRAIN] in (0, train):
-            what = "at least" if tally.likes[TRAIN] else "below"
-            problem = f"all {train:,} train ratings are {what} {config.like_threshold:g}"
-        else:
-            return
-    elif tally.lowest == tally.highest:
-        problem = f"all {train:,} train ratings are {tally.lowest:g}"
-    else:
-        return
-    raise UnsuitableRatingsError(catalog, f"{problem}, so there is nothing to tell apart")

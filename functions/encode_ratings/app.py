@@ -1,12 +1,13 @@
 """Step: read the bucket as it is now, and write what the run trains on."""
 
 import os
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 from aws_lambda_powertools.metrics import MetricUnit
 from aws_lambda_powertools.utilities.typing import LambdaContext
-from recommender.aws import inputs, leases, outcomes, snapshots, tensors
-from recommender.encoding import build_dataset
+from recommender.aws import inputs, leases, outcomes, progress, snapshots, tensors
+from recommender.encoding import Dataset
 from recommender.errors import MissingRatingsError
 from recommender.observability import logger, metrics
 from recommender.runs import run_id
@@ -37,9 +38,18 @@ def lambda_handler(event: dict[str, Any], context: LambdaContext) -> dict[str, o
         return {"outcome": "unchanged", "runId": files.run_id}
 
     logger.info("reading", extra={"run": files.run_id, "files": len(snapshot.files)})
-    read = inputs.read(settings.ratings_bucket, settings.artifacts_bucket, snapshot, execution)
-    dataset = build_dataset(catalog, read.files, read.config)
-    sizes = tensors.write(settings.artifacts_bucket, files, read, dataset)
+    report = progress.reporter(settings.artifacts_bucket, files)
+    with ThreadPoolExecutor(os.cpu_count()) as threads:
+        read = inputs.read(
+            settings.ratings_bucket,
+            settings.artifacts_bucket,
+            snapshot,
+            execution,
+            threads,
+            report,
+        )
+        dataset = Dataset(catalog, read.rows, read.config, threads, read.side_tables)
+        sizes = tensors.write(settings.artifacts_bucket, files, read, dataset, report)
     counts = tensors.write_plan(
         settings.artifacts_bucket,
         files,
@@ -52,7 +62,7 @@ def lambda_handler(event: dict[str, Any], context: LambdaContext) -> dict[str, o
         image=settings.training_image,
         hyperparameters=hyperparameters,
     )
-    metrics.add_metric("RatingsEncoded", MetricUnit.Count, len(dataset.train) + len(dataset.test))
-    metrics.add_metric("RowsRejected", MetricUnit.Count, len(read.rejects))
+    metrics.add_metric("RatingsEncoded", MetricUnit.Count, dataset.rows)
+    metrics.add_metric("RowsRejected", MetricUnit.Count, read.rows.rejects.count)
     logger.info("encoded", extra={"run": files.run_id, "counts": counts})
     return {"outcome": "encoded", "runId": files.run_id, "counts": counts}

@@ -23,11 +23,14 @@ FULL = {
     "like_threshold": 3.5,
     "predictor_type": "regressor",
     "hyperparameters": {"epochs": 50, "factors_lr": 0.001, "clip_gradient": "5"},
+    "columns": {"user": "viewer", "item": "film"},
+    "separator": "::",
+    "features": {"items": {"genres": {}, "year": {"bounds": [1970, 1990.5]}}},
     "split": {"fraction": 0.2},
     "top_n": 20,
     "reject_limit": 0.5,
     "gate": {"tolerance": 0.05},
-    "training": {"max_seconds": 600},
+    "training": {"max_seconds": 600, "shards": 3},
 }
 
 
@@ -57,6 +60,15 @@ def test_every_setting_is_read() -> None:
         "reject_limit": 0.5,
         "gate_tolerance": 0.05,
         "max_training_seconds": 600,
+        "last_per_user": 0,
+        "train_shards": 3,
+        "features": {
+            "item": (
+                {"name": "genres", "kind": "", "separator": "|", "bounds": ()},
+                {"name": "year", "kind": "number", "separator": "|", "bounds": (1970.0, 1990.5)},
+            )
+        },
+        "form": {"separator": "::", "columns": {"user": "viewer", "item": "film"}},
     }
 
 
@@ -77,6 +89,23 @@ def test_settings_survive_a_plan(data: bytes | None) -> None:
         ({"split": {"fraction": 1}}, "$.split.fraction", ["1 ", "less than 1"]),
         ({"split": 0.1}, "$.split", ["0.1", "an object"]),
         ({"split": {"fractoin": 0.1}}, "$.split", ['"fractoin"', "fraction"]),
+        ({"split": {"last_per_user": 0}}, "$.split.last_per_user", ["0 ", "at least 1"]),
+        ({"split": {"fraction": 0.1, "last_per_user": 1}}, "$.split", ["fraction or last_per"]),
+        ({"separator": "ab"}, "$.separator", ['"ab"', "'::' or one character"]),
+        ({"separator": "\n"}, "$.separator", ["'::' or one character"]),
+        ({"separator": ""}, "$.separator", ['""', "'::' or one character"]),
+        ({"columns": {"user": 0}}, "$.columns.user", ["0 ", "at least 1"]),
+        ({"columns": {"user": 1, "item": "film"}}, "$.columns", ["all names, or all numbers"]),
+        ({"columns": {"user": "a", "item": "a"}}, "$.columns", ["distinct"]),
+        ({"columns": {"users": "a"}}, "$.columns", ['"users"', "user, item"]),
+        ({"features": {"items": {"a": {"kind": "x"}}}}, "$.features.items.a.kind", ['"category"']),
+        (
+            {"features": {"items": {"a": {"bounds": [2, 1]}}}},
+            "$.features.items.a.bounds",
+            ["[2, 1]"],
+        ),
+        ({"features": {"item": {}}}, "$.features", ['"item"', "users, items"]),
+        ({"training": {"shards": 0}}, "$.training.shards", ["0 ", "at least 1"]),
         ({"top_n": 0}, "$.top_n", ["0 ", "at least 1"]),
         ({"top_n": 2.5}, "$.top_n", ["2.5", "an integer"]),
         ({"top_n": 1001}, "$.top_n", ["1001", "at most 1000"]),
@@ -137,11 +166,13 @@ def test_the_schema_describes_every_field() -> None:
         assert schema["description"]
         assert schema["type"]
         if schema["type"] == "object":
-            assert schema["additionalProperties"] is False
+            others = schema["additionalProperties"]
+            waiting += [others] if isinstance(others, dict) else []
+            assert others is False or isinstance(others, dict)
         seen += 1
         waiting += schema.get("properties", {}).values()
         waiting += schema.get("patternProperties", {}).values()
-    assert seen == 14
+    assert seen == 33
 
 
 @given(st.binary(max_size=200))

@@ -14,8 +14,9 @@ from hypothesis import strategies as st
 from recommender import rating_blocks, ratings, uploads
 from recommender.delimited import Layout
 from recommender.errors import MalformedRatingsError
+from recommender.identifiers import IdTable
 from recommender.rating_rows import read_delimited
-from recommender.rating_table import RatingsBuilder, read_timestamp
+from recommender.rating_table import RatingRows, RatingsBuilder, RejectLog, read_timestamp
 from recommender.ratings import Ratings, Reject, parse_ratings
 
 KEY = "ratings/films/ua.base"
@@ -35,6 +36,26 @@ class Row(NamedTuple):
 def rows_of(table: Ratings) -> list[Row]:
     columns = (table.values.tolist(), table.timestamps.tolist(), table.lines.tolist())
     return [Row(*row) for row in zip(table.users, table.items, *columns, strict=True)]
+
+
+def builder() -> tuple[RatingsBuilder, list[RatingRows]]:
+    """A builder with tables of its own, and the rows it is handed."""
+    rows: list[RatingRows] = []
+    users, items = IdTable("user"), IdTable("item")
+    return RatingsBuilder(KEY, users, items, rows.append, RejectLog()), rows
+
+
+def spelled(into: RatingsBuilder, parts: Sequence[RatingRows]) -> list[Row]:
+    return [
+        Row(user, item, *row)
+        for part in parts
+        for user, item, *row in zip(
+            into.users.column(part.users),
+            into.items.column(part.items),
+            *(column.tolist() for column in (part.values, part.timestamps, part.lines)),
+            strict=True,
+        )
+    ]
 
 
 def accepted(data: bytes) -> list[Row]:
@@ -367,7 +388,8 @@ Each user has rated 20 movies; it was collected at the University.
         (b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR", ["PNG"]),
         (b"\xff\xd8\xff\xe0\0\x10JFIF", ["JPEG"]),
         (b"PK\x03\x04\x14\0\0\0", ["zip"]),
-        (b"PAR1\x15\x04\x15", ["Parquet", "not supported"]),
+        (b"PAR1\x15\x04\x15", ["cut off"]),
+        (b"PAR1" + bytes(20) + b"PAR1", ["Parquet", "footer"]),
         (b"BZh91AY&SY", ["bzip2"]),
         (bytes(range(256)) * 4, ["binary"]),
         ("user,item,rating\n1,2,3\n".encode("utf-16-le"), ["binary", "UTF-16"]),
@@ -449,14 +471,17 @@ def test_the_fast_reader_finds_what_the_careful_reader_finds(
     rows = data.draw(st.lists(st.lists(cell, min_size=least, max_size=most), max_size=8))
     block = "".join(delimiter.join(row) + "\n" for row in rows).encode() or b"\n"
     layout = Layout(delimiter, {"user": 0, "item": 1, "rating": 2, "timestamp": 3}, header=False)
-    fast, careful = (RatingsBuilder(KEY, 8, 1.0) for _ in range(2))
-    was_read = rating_blocks.read_alike_rows(block, layout, 5, fast)
+    fast, fast_rows = builder()
+    careful, careful_rows = builder()
+    alike = rating_blocks.read_alike_rows(block, layout, fast.numbers)
+    was_read = alike is not None and rating_blocks.add_alike_rows(alike, 5, fast)
     read_delimited(block, layout, 5, careful)
+    careful.flush()
     if was_read:
         assert careful.rejected == 0
-        assert rows_of(fast.finish()) == rows_of(careful.finish())
+        assert spelled(fast, fast_rows) == spelled(careful, careful_rows)
     else:
-        assert rows_of(fast.finish()) == []
+        assert fast_rows == []
 
 
 def test_two_short_rows_are_not_taken_for_a_long_one() -> None:
@@ -467,9 +492,11 @@ def test_two_short_rows_are_not_taken_for_a_long_one() -> None:
 
 def test_a_plain_file_is_read_fast() -> None:
     layout = Layout("\t", {"user": 0, "item": 1, "rating": 2, "timestamp": 3}, header=False)
-    builder = RatingsBuilder(KEY, 3, 0.1)
-    assert rating_blocks.read_alike_rows(delimited("\t"), layout, 1, builder)
-    assert rows_of(builder.finish()) == expected(1)
+    into, rows = builder()
+    alike = rating_blocks.read_alike_rows(delimited("\t"), layout, into.numbers)
+    assert alike is not None
+    assert rating_blocks.add_alike_rows(alike, 1, into)
+    assert spelled(into, rows) == expected(1)
 
 
 IDS = st.text(st.characters(exclude_categories=["Cc", "Cs", "Z"]), min_size=1, max_size=12)

@@ -12,6 +12,8 @@ from typing import Any, TypedDict
 import fastjsonschema
 
 from recommender.errors import InvalidCatalogNameError, InvalidConfigError
+from recommender.rating_form import RatingForm
+from recommender.side_features import FeatureColumn
 
 _NAME = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,30}[a-z0-9])?")
 _RATINGS = "ratings"
@@ -31,6 +33,10 @@ class CatalogConfig:
         top_n: how many items each user is recommended.
         reject_limit: largest share of a file's rows that may be unusable.
         gate_tolerance: how much worse than the champion's, relatively, a loss may be.
+        last_per_user: set so many of each user's latest ratings aside instead, if not 0.
+        train_shards: into how many files the train channel is cut.
+        form: how the rating files are written, where that shall not be guessed.
+        features: "user" or "item" -> the columns of its side file that become features.
         max_training_seconds: when training is stopped; the stack's own limit holds too.
     """
 
@@ -42,10 +48,25 @@ class CatalogConfig:
     reject_limit: float = 0.1
     gate_tolerance: float = 0.01
     max_training_seconds: int = 432_000
+    last_per_user: int = 0
+    train_shards: int = 1
+    form: RatingForm = field(default_factory=RatingForm)
+    features: Mapping[str, tuple[FeatureColumn, ...]] = field(default_factory=dict)
 
     def to_dict(self) -> dict[str, object]:
         """For a run's plan; :func:`config_from_dict` reads it back."""
-        return {**vars(self), "hyperparameters": dict(self.hyperparameters)}
+        form = {"separator": self.form.separator, "columns": dict(self.form.columns)}
+        features = {
+            noun: [{**vars(column), "bounds": list(column.bounds)} for column in columns]
+            for noun, columns in self.features.items()
+        }
+        hyperparameters = dict(self.hyperparameters)
+        return {
+            **vars(self),
+            "hyperparameters": hyperparameters,
+            "form": form,
+            "features": features,
+        }
 
 
 def check_catalog_name(name: str) -> str:
@@ -83,19 +104,35 @@ def is_test_key(key: str) -> bool:
 
 class _Split(TypedDict, total=False):
     fraction: float
+    last_per_user: int
 
 
 class _Gate(TypedDict, total=False):
     tolerance: float
 
 
+class _Feature(TypedDict, total=False):
+    kind: str
+    separator: str
+    bounds: list[float]
+
+
+class _Features(TypedDict, total=False):
+    users: dict[str, _Feature]
+    items: dict[str, _Feature]
+
+
 class _Training(TypedDict, total=False):
     max_seconds: int
+    shards: int
 
 
 class _Document(TypedDict, total=False):
     """What the schema lets through."""
 
+    columns: dict[str, str | int]
+    separator: str
+    features: _Features
     like_threshold: float
     predictor_type: str
     hyperparameters: dict[str, str | float]
@@ -124,8 +161,10 @@ def parse_config(key: str, data: bytes | None) -> CatalogConfig:
         settings = _validator()(document)
     except fastjsonschema.JsonSchemaValueException as error:
         raise InvalidConfigError(key, *_explain(error)) from None
+    _check_together(key, settings)
     defaults = CatalogConfig()
     split, gate = settings.get("split", _Split()), settings.get("gate", _Gate())
+    training = settings.get("training", _Training())
     return CatalogConfig(
         like_threshold=float(settings.get("like_threshold", defaults.like_threshold)),
         predictor_type=settings.get("predictor_type", defaults.predictor_type),
@@ -136,15 +175,76 @@ def parse_config(key: str, data: bytes | None) -> CatalogConfig:
         top_n=int(settings.get("top_n", defaults.top_n)),
         reject_limit=float(settings.get("reject_limit", defaults.reject_limit)),
         gate_tolerance=float(gate.get("tolerance", defaults.gate_tolerance)),
-        max_training_seconds=int(
-            settings.get("training", _Training()).get("max_seconds", defaults.max_training_seconds)
-        ),
+        max_training_seconds=int(training.get("max_seconds", defaults.max_training_seconds)),
+        last_per_user=int(split.get("last_per_user", defaults.last_per_user)),
+        train_shards=int(training.get("shards", defaults.train_shards)),
+        form=RatingForm(settings.get("separator", ""), settings.get("columns", {})),
+        features=_feature_columns(settings.get("features", _Features())),
     )
+
+
+def _feature_columns(features: _Features) -> dict[str, tuple[FeatureColumn, ...]]:
+    sides = {"user": features.get("users", {}), "item": features.get("items", {})}
+    return {
+        noun: tuple(
+            FeatureColumn(
+                name,
+                column.get("kind", "number" if "bounds" in column else ""),
+                column.get("separator", "|"),
+                tuple(map(float, column.get("bounds", ()))),
+            )
+            for name, column in columns.items()
+        )
+        for noun, columns in sides.items()
+        if columns
+    }
+
+
+def _check_together(key: str, settings: _Document) -> None:
+    """Refuse fields that are each right and do not go together."""
+    split = settings.get("split", _Split())
+    if len(split) > 1:
+        raise InvalidConfigError(
+            key, "$.split", f"{_shown(split)} is not allowed; expected fraction or last_per_user"
+        )
+    features = settings.get("features", _Features())
+    for side, wanted in (
+        ("users", features.get("users", {})),
+        ("items", features.get("items", {})),
+    ):
+        for name, column in wanted.items():
+            bounds = column.get("bounds", [])
+            if bounds != sorted(set(bounds)):
+                raise InvalidConfigError(
+                    key,
+                    f"$.features.{side}.{name}.bounds",
+                    f"{_shown(bounds)} is not allowed; expected ascending numbers",
+                )
+    columns = settings.get("columns", {})
+    kinds = {isinstance(column, int) for column in columns.values()}
+    if len(kinds) > 1:
+        raise InvalidConfigError(
+            key,
+            "$.columns",
+            f"{_shown(columns)} is not allowed; expected all names, or all numbers for files "
+            "without a header",
+        )
+    if len(set(columns.values())) < len(columns):
+        raise InvalidConfigError(
+            key, "$.columns", f"{_shown(columns)} is not allowed; expected distinct columns"
+        )
 
 
 def config_from_dict(facts: Mapping[str, Any]) -> CatalogConfig:
     """Read back what :meth:`CatalogConfig.to_dict` wrote."""
-    return CatalogConfig(**facts)
+    form = RatingForm(**facts["form"]) if "form" in facts else RatingForm()
+    features = {
+        noun: tuple(
+            FeatureColumn(**{**column, "bounds": tuple(column["bounds"])}) for column in columns
+        )
+        for noun, columns in facts.get("features", {}).items()
+    }
+    return CatalogConfig(**{**facts, "form": form, "features": features})
 
 
 class _Objection(Exception):  # noqa: N818 - a message on its way, never seen outside
@@ -232,6 +332,8 @@ def _explain(error: fastjsonschema.JsonSchemaValueException) -> tuple[str, str]:
         "minLength": f"expected {limit} character or more",
         "maxLength": f"expected at most {limit} characters",
         "maxProperties": f"expected at most {limit} fields",
+        "pattern": "expected '::' or one character that is no letter, digit, quotation mark, "
+        "'.', '+' or '-'",
     }
     return path, f"{_shown(value)} is not allowed; {expectations.get(str(rule), error.message)}"
 

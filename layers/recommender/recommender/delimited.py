@@ -70,31 +70,56 @@ def cells_of(line: str, delimiter: str) -> list[str]:
     return cells or line.split(delimiter)
 
 
-def records(lines: Sequence[str], delimiter: str, first_line: int) -> Iterator[Record]:
-    """Split lines into rows of cells; blank lines are passed over.
+class Records:
+    """Splits lines into rows of cells; blank lines are passed over.
 
     A cell in quotation marks may hold the delimiter and go over several lines.
 
-    Args:
-        lines: without their line ends.
-        delimiter: one of `DELIMITERS`; quotation marks mean nothing beside ``::``.
-        first_line: the number of ``lines[0]``.
+    Attributes:
+        unread: after the iteration, the index of the first line that belongs to a row whose
+            quotation marks are still open; the number of lines if there is none.
     """
-    quotable = len(delimiter) == 1
-    index = 0
-    while index < len(lines):
-        text = lines[index]
-        taken = 1
-        if quotable and '"' in text:
-            cells, taken = _read_quoted(lines[index : index + 1], delimiter)
-            if cells is None:
-                window = lines[index : index + MAX_LINES_OF_A_RECORD]
-                cells, taken = _read_quoted(window, delimiter)
-                text = "\n".join(lines[index : index + taken])
-            yield Record(first_line + index, text, cells)
-        elif text and not text.isspace():
-            yield Record(first_line + index, text, text.split(delimiter))
-        index += taken
+
+    def __init__(
+        self, lines: Sequence[str], delimiter: str, first_line: int, *, more_follow: bool = False
+    ) -> None:
+        """Look at lines.
+
+        Args:
+            lines: without their line ends.
+            delimiter: one of `DELIMITERS`; quotation marks mean nothing beside ``::``.
+            first_line: the number of ``lines[0]``.
+            more_follow: whether a row that is open at the end may be closed by later lines.
+        """
+        self._lines, self._delimiter, self._first_line = lines, delimiter, first_line
+        self._more_follow = more_follow
+        self.unread = 0
+
+    def __iter__(self) -> Iterator[Record]:
+        lines, delimiter = self._lines, self._delimiter
+        quotable = len(delimiter) == 1
+        while self.unread < len(lines):
+            text = lines[self.unread]
+            number, taken = self._first_line + self.unread, 1
+            if quotable and '"' in text:
+                cells, taken = _read_quoted([text], delimiter)
+                if cells is None:
+                    window = lines[self.unread : self.unread + MAX_LINES_OF_A_RECORD]
+                    cells, taken = _read_quoted(window, delimiter)
+                    if cells is None and self._more_follow and len(window) < MAX_LINES_OF_A_RECORD:
+                        return
+                    text = "\n".join(window[:taken])
+                self.unread += taken
+                yield Record(number, text, cells)
+                continue
+            self.unread += taken
+            if text and not text.isspace():
+                yield Record(number, text, text.split(delimiter))
+
+
+def records(lines: Sequence[str], delimiter: str, first_line: int) -> Iterator[Record]:
+    """Split all the lines there are into rows of cells, as `Records` does."""
+    return iter(Records(lines, delimiter, first_line))
 
 
 def _read_quoted(lines: Sequence[str], delimiter: str) -> tuple[list[str] | None, int]:

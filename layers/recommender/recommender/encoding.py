@@ -1,34 +1,47 @@
 """Rating files to a dataset: ids to numbers, repeats resolved, train and test kept apart."""
 
-import hashlib
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from bisect import bisect_right
+from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import Executor
+from dataclasses import dataclass
+from functools import partial
+from types import MappingProxyType
 
 import numpy as np
 import numpy.typing as npt
 
 from recommender import recordio
 from recommender.catalog import CatalogConfig
-from recommender.errors import UnsuitableRatingsError
-from recommender.identifiers import IdColumn
-from recommender.ratings import Ratings
-from recommender.vocabulary import Vocabulary
+from recommender.draws import Draw, falls_in_test
+from recommender.identifiers import IdColumn, IdTable
+from recommender.lookahead import ahead
+from recommender.pairs import PairWriter
+from recommender.rating_table import RatingRows, Ratings, RatingsBuilder, RejectLog
+from recommender.settling import TEST, TRAIN, settle
+from recommender.side_features import make_side_features
+from recommender.side_tables import SideTable
+from recommender.spool import RowSpool, SpooledRows
+from recommender.tallies import BINARY_CLASSIFIER, Tally, check_suitable, counts_of
+from recommender.vocabulary import Numbering, Vocabulary
 
 __all__ = [
+    "TEST",
+    "TRAIN",
     "Dataset",
     "ParsedFile",
+    "RunRows",
     "Side",
     "Vocabulary",
     "build_dataset",
     "encode",
     "falls_in_test",
     "labels",
+    "likes",
 ]
 
 Numbers = npt.NDArray[np.int64]
 Float32s = npt.NDArray[np.float32]
-
-BINARY_CLASSIFIER = "binary_classifier"
+Flags = npt.NDArray[np.bool_]
 
 
 @dataclass(frozen=True)
@@ -66,33 +79,222 @@ class Side:
         return int(self.ratings.size)
 
 
-@dataclass(frozen=True, eq=False)
+class RunRows:
+    """The rows of a run's files: what the first pass leaves to the second.
+
+    Attributes:
+        users: codes of users.
+        items: codes of items.
+        spool: the usable rows, in the order of files and lines.
+        rejects: the others.
+        files: how many files were read.
+        has_test_files: whether one of them belongs to the test set.
+    """
+
+    def __init__(self, directory: str | None = None) -> None:
+        """Start empty; ``directory`` takes the temporary file of a large run."""
+        self.users, self.items = IdTable("user"), IdTable("item")
+        self.spool = RowSpool(directory)
+        self.rejects = RejectLog()
+        self.files = 0
+        self.has_test_files = False
+
+    def builder(self, key: str, *, is_test: bool) -> RatingsBuilder:
+        """Begin a file, behind those that were read before."""
+        self.files += 1
+        self.has_test_files |= is_test
+        take = partial(self.spool.append, is_test=is_test)
+        return RatingsBuilder(key, self.users, self.items, take, self.rejects)
+
+    def add_file(self, file: ParsedFile) -> None:
+        """Add a file that was read elsewhere."""
+        into = self.builder(file.key, is_test=file.is_test)
+        self.rejects.count += file.rejected
+        table = file.ratings
+        users, items = _codes(table.users, self.users), _codes(table.items, self.items)
+        into.add_rows(RatingRows(users, items, table.values, table.timestamps, table.lines))
+
+
+def _codes(column: IdColumn, table: IdTable) -> npt.NDArray[np.int32]:
+    names = np.array([table.add(name) for name in column.names], np.int32)
+    return np.asarray(names[column.numbers], np.int32)
+
+
 class Dataset:
     """Everything that a run learns from and is judged by.
 
     Attributes:
         vocabulary: the ids of both sides.
-        train: what is learned from.
-        test: what the model is judged by; no pair of it is in ``train``.
         item_likes: ``(items,)`` how many train ratings of each item are likes.
         counts: what happened to the rows, for manifest and report. ``rows`` = ``rejected`` +
             ``duplicates_replaced`` + ``held_out_from_train`` + ``train_rows`` + ``test_rows``;
             ``sparsity`` is the share of zeros in the one-hot rows.
+        seen_counts: ``(users,)`` how many items each user rated, on either side.
+        seen_items: those items' numbers, user after user, ascending.
+        features: the side features of users and items.
     """
 
-    vocabulary: Vocabulary
-    train: Side
-    test: Side
-    item_likes: Numbers
-    counts: Mapping[str, int | float] = field(default_factory=dict)
+    def __init__(
+        self,
+        catalog: str,
+        rows: RunRows,
+        config: CatalogConfig,
+        threads: Executor | None = None,
+        side_tables: Mapping[str, SideTable] = MappingProxyType({}),
+    ) -> None:
+        """Settle which rows count and on which side; see `build_dataset`.
+
+        Args:
+            side_tables: "user" or "item" -> the table that the config wants features of.
+        """
+        rows.spool.close()
+        self._spool, self._config, self._threads = rows.spool, config, threads
+        self._users, self._items = Numbering.of(rows.users), Numbering.of(rows.items)
+        names = self._users.names, self._items.names
+        wanted = {noun: (table, config.features[noun]) for noun, table in side_tables.items()}
+        self.features = make_side_features(*names, wanted)
+        self.vocabulary = Vocabulary(*names, self.features.names)
+        split = not rows.has_test_files
+        settled = settle(
+            rows.spool,
+            self._users,
+            self._items,
+            last_per_user=config.last_per_user if split else 0,
+            threads=threads,
+        )
+        self._fates = settled.fates
+        self.seen_counts, self.seen_items = settled.seen_counts, settled.seen_items
+        draw = Draw(self.vocabulary) if split and not config.last_per_user else None
+        self.item_likes = np.zeros(len(self._items.names), np.int64)
+        self._firsts: list[tuple[int, int]] = []  # rows of each side before each block
+        tally = Tally()
+        for _, (liked, part) in ahead(partial(self._look, draw), rows.spool.blocks, threads):
+            self._firsts.append((tally.rows[TRAIN], tally.rows[TEST]))
+            self.item_likes += liked
+            tally.add(part)
+        fates = np.bincount(self._fates, minlength=4)
+        self.counts = counts_of(rows.files, rows.rejects.count, self.vocabulary, tally, fates)
+        check_suitable(catalog, tally, config, self.counts)
+
+    @property
+    def train(self) -> Side:
+        """What is learned from; all of it in memory."""
+        return self._side(TRAIN)
+
+    @property
+    def test(self) -> Side:
+        """What the model is judged by; all of it in memory. No pair of it is in ``train``."""
+        return self._side(TEST)
+
+    @property
+    def rows(self) -> int:
+        """How many rows both sides have together."""
+        return self.rows_of(TRAIN) + self.rows_of(TEST)
+
+    def rows_of(self, side: int) -> int:
+        """How many rows a side has: `TRAIN` or `TEST`."""
+        return int(self.counts["train_rows" if side == TRAIN else "test_rows"])
+
+    def blocks(self, side: int) -> Iterator[Side]:
+        """The rows of a side, some at a time, in the order of files and lines."""
+        for block in self._spool.blocks:
+            yield self._rows(block, side)
+
+    def records(self, train_shards: int = 1) -> Iterator[tuple[int, int, bytes]]:
+        """Encode all rows as RecordIO-protobuf, in the order of files and lines.
+
+        Args:
+            train_shards: the train side is cut into so many runs of consecutive rows, whose
+                lengths differ by one at most.
+
+        Returns:
+            Side, number of the shard and some of its records, again and again. The chunks of a
+            shard, joined, are what `encode` makes of its rows.
+        """
+        first_item = len(self._users.names)
+        writer = None if self.features.dimension else PairWriter(self.vocabulary.dimension)
+        train_rows = self.rows_of(TRAIN)
+        cuts = [train_rows * shard // train_shards for shard in range(1, train_shards)]
+
+        def encoded(numbered: tuple[SpooledRows, tuple[int, int]]) -> list[tuple[int, int, bytes]]:
+            block, firsts = numbered
+            found = []
+            for side, first in zip((TRAIN, TEST), firsts, strict=True):
+                rows = self._rows(block, side)
+                if not len(rows):
+                    continue
+                targets = labels(rows.ratings, self._config)
+                shard = bisect_right(cuts, first) if side == TRAIN else 0
+                ends = [cut - first for cut in cuts[shard:]] if side == TRAIN else []
+                start = 0
+                for end in [*(end for end in ends if end < len(rows)), len(rows)]:
+                    part = slice(start, end)
+                    if writer:
+                        columns = rows.items[part] + np.int64(first_item)
+                        data = writer.write(rows.users[part], columns, targets[part])
+                    else:
+                        full = self.features.rows(rows.users[part], rows.items[part])
+                        data = recordio.write_rows(full, targets[part])
+                    found.append((side, shard, data))
+                    start, shard = end, shard + 1
+            return found
+
+        numbered = zip(self._spool.blocks, self._firsts, strict=True)
+        for _, found in ahead(encoded, numbered, self._threads):
+            yield from found
+
+    def _rows(self, block: SpooledRows, side: int) -> Side:
+        fates = self._fates[block.first : block.first + len(block)]
+        some = np.flatnonzero(fates == side)
+        if some.size == len(block):
+            users, items, values = block.users(), block.items(), block.values()
+        elif some.size:
+            users, items = block.users()[some], block.items()[some]
+            values = block.values()[some]
+        else:
+            none = np.zeros(0, np.int64)
+            return Side(none, none, np.zeros(0, np.float32))
+        return Side(
+            self._users.numbers(users).astype(np.int64),
+            self._items.numbers(items).astype(np.int64),
+            values,
+        )
+
+    def _side(self, side: int) -> Side:
+        none = Side(np.zeros(0, np.int64), np.zeros(0, np.int64), np.zeros(0, np.float32))
+        parts = [none, *self.blocks(side)]
+        return Side(
+            np.concatenate([part.users for part in parts]),
+            np.concatenate([part.items for part in parts]),
+            np.concatenate([part.ratings for part in parts]),
+        )
+
+    def _look(self, draw: "Draw | None", block: SpooledRows) -> tuple[Numbers, "Tally"]:
+        """Draw a block's test rows, if that is how they are chosen, and count what there is."""
+        fates = self._fates[block.first : block.first + len(block)]
+        users = self._users.numbers(block.users())
+        items = self._items.numbers(block.items())
+        if draw:
+            drawn = draw.falls_in_test(users, items, self._config.holdout_fraction)
+            fates[drawn & (fates == TRAIN)] = TEST
+        values = block.values()
+        liked = likes(values, self._config)
+        liked_items = np.bincount(items[liked & (fates == TRAIN)], minlength=len(self._items.names))
+        tally = Tally.of(fates, values, liked)
+        if self.features.dimension:
+            more = self.features.entries(users, items)
+            for side in (TRAIN, TEST):
+                tally.entries[side] += int(more[fates == side].sum())
+        return liked_items, tally
 
 
 def build_dataset(catalog: str, files: Sequence[ParsedFile], config: CatalogConfig) -> Dataset:
-    """Make the train and the test set out of rating files.
+    """Make the train and the test set out of rating files that are in memory.
 
     A later rating of a pair replaces an earlier one of the same side: by timestamp, then by the
     order of the files, then by line. A pair rated in a test file belongs to the test set alone.
-    With no test file at all, each pair falls on the side that its two ids say.
+    With no test file at all, the config says which rows are: a share of the pairs, chosen by their
+    two ids, or the latest of each user.
 
     Args:
         catalog: the catalog's name, for messages.
@@ -105,52 +307,16 @@ def build_dataset(catalog: str, files: Sequence[ParsedFile], config: CatalogConf
     Raises:
         UnsuitableRatingsError: a side is empty, or there is nothing to learn in train.
     """
-    rows = _Rows.of(files)
-    vocabulary = Vocabulary.of(rows.user_names, rows.item_names)
-    users = _positions(rows.user_names, vocabulary.user_numbers)[rows.users]
-    items = _positions(rows.item_names, vocabulary.item_numbers)[rows.items]
-    pairs = users * np.int64(max(1, len(vocabulary.items))) + items
-    train, test, held_out = _surviving(rows, pairs)
-    if not any(file.is_test for file in files):
-        in_test = falls_in_test(vocabulary, users[train], items[train], config.holdout_fraction)
-        train, test = train[~in_test], train[in_test]
-    train_side = Side(users[train], items[train], rows.values[train])
-    test_side = Side(users[test], items[test], rows.values[test])
-    counts = _counts(files, vocabulary, train_side, test_side, held_out, config)
-    _check_suitable(catalog, train_side, test_side, config, counts)
-    liked_items = train_side.items[_likes(train_side.ratings, config)]
-    item_likes = np.bincount(liked_items, minlength=len(vocabulary.items)).astype(np.int64)
-    return Dataset(vocabulary, train_side, test_side, item_likes, counts)
-
-
-def falls_in_test(
-    vocabulary: Vocabulary, users: Numbers, items: Numbers, fraction: float
-) -> npt.NDArray[np.bool_]:
-    """Decide for each pair, from its two ids alone, whether it is set aside for testing.
-
-    Args:
-        vocabulary: gives the ids behind the numbers.
-        users: ``(n,)`` user numbers.
-        items: ``(n,)`` item numbers.
-        fraction: share of all pairs to set aside; a larger one keeps what a smaller one chose.
-
-    Returns:
-        ``(n,)`` True for a test pair.
-
-    Source:
-        The two ids' BLAKE2b digests, mixed by the finaliser of SplitMix64 (Steele, Lea and Flood,
-        *Fast Splittable Pseudorandom Number Generators*, OOPSLA 2014).
-    """
-    user_digests = _digests(vocabulary.users, b"user")[users]
-    item_digests = _digests(vocabulary.items, b"item")[items]
-    drawn = _mix(_mix(user_digests) + item_digests)
-    return drawn < np.uint64(min(int(fraction * 2**64), 2**64 - 1))
+    rows = RunRows()
+    for file in files:
+        rows.add_file(file)
+    return Dataset(catalog, rows, config)
 
 
 def labels(ratings: Float32s, config: CatalogConfig) -> Float32s:
     """What the model is to predict: ``(n,)`` 1 for a like and 0 otherwise, or the rating."""
     if config.predictor_type == BINARY_CLASSIFIER:
-        return _likes(ratings, config).astype(np.float32)
+        return likes(ratings, config).astype(np.float32)
     return ratings.astype(np.float32)
 
 
@@ -161,162 +327,7 @@ def encode(side: Side, vocabulary: Vocabulary, config: CatalogConfig) -> bytes:
     return recordio.write_pairs(side.users, item_columns, vocabulary.dimension, targets)
 
 
-@dataclass(frozen=True, eq=False)
-class _Rows:
-    """The rows of all files, one after the other; users and items numbered across files."""
-
-    user_names: tuple[str, ...]
-    item_names: tuple[str, ...]
-    users: Numbers
-    items: Numbers
-    values: Float32s
-    timestamps: Numbers
-    is_test: npt.NDArray[np.bool_]
-
-    @classmethod
-    def of(cls, files: Sequence[ParsedFile]) -> "_Rows":
-        tables = [file.ratings for file in files]
-        user_names, users = _joined([table.users for table in tables])
-        item_names, items = _joined([table.items for table in tables])
-        return cls(
-            user_names,
-            item_names,
-            users,
-            items,
-            np.concatenate([np.empty(0, np.float32), *(table.values for table in tables)]),
-            np.concatenate([np.empty(0, np.int64), *(table.timestamps for table in tables)]),
-            np.repeat(
-                np.array([file.is_test for file in files], np.bool_),
-                np.array([len(table) for table in tables], np.int64),
-            ),
-        )
-
-
-def _joined(columns: Sequence[IdColumn]) -> tuple[tuple[str, ...], Numbers]:
-    """Number the ids of several files together."""
-    numbers: dict[str, int] = {}
-    parts = [np.empty(0, np.int64)]
-    for column in columns:
-        for name in column.names:
-            numbers.setdefault(name, len(numbers))
-        parts.append(_positions(column.names, numbers)[column.numbers])
-    return tuple(numbers), np.concatenate(parts)
-
-
-def _positions(names: Sequence[str], numbers: Mapping[str, int]) -> Numbers:
-    return np.array([numbers[name] for name in names], np.int64)
-
-
-def _surviving(rows: _Rows, pairs: Numbers) -> tuple[Numbers, Numbers, int]:
-    """Choose the rows that count.
-
-    Returns:
-        Indices of train rows, of test rows (both ascending), and how many train pairs were
-        dropped for being in the test files.
-    """
-    train = _latest(np.flatnonzero(~rows.is_test), pairs, rows.timestamps)
-    test = _latest(np.flatnonzero(rows.is_test), pairs, rows.timestamps)
-    held_out = np.isin(pairs[train], pairs[test])
-    return train[~held_out], test, int(np.count_nonzero(held_out))
-
-
-def _latest(candidates: Numbers, pairs: Numbers, timestamps: Numbers) -> Numbers:
-    """Of the rows of each pair, keep the latest; of equally late ones, the last."""
-    # Both sorts are stable, so rows of one pair and one time stay in file order.
-    order = candidates[np.argsort(pairs[candidates], kind="stable")]
-    repeats = pairs[order][1:] == pairs[order][:-1]
-    if not repeats.any():
-        return candidates
-    order = candidates[np.lexsort((timestamps[candidates], pairs[candidates]))]
-    last_of_pair = np.append(pairs[order][1:] != pairs[order][:-1], True)
-    return np.sort(order[last_of_pair])
-
-
-def _digests(names: Sequence[str], kind: bytes) -> npt.NDArray[np.uint64]:
-    joined = b"".join(
-        hashlib.blake2b(name.encode("utf-8", "surrogatepass"), digest_size=8, person=kind).digest()
-        for name in names
-    )
-    return np.frombuffer(joined, "<u8").astype(np.uint64)
-
-
-def _mix(values: npt.NDArray[np.uint64]) -> npt.NDArray[np.uint64]:
-    values = (values ^ (values >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
-    values = (values ^ (values >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
-    return values ^ (values >> np.uint64(31))
-
-
-def _likes(ratings: Float32s, config: CatalogConfig) -> npt.NDArray[np.bool_]:
+def likes(ratings: Float32s, config: CatalogConfig) -> Flags:
+    """Which ratings reach the threshold: ``(n,)``."""
     # The threshold is rounded like the ratings were, or 4.1 would not be at least 4.1.
     return ratings >= np.float32(config.like_threshold)
-
-
-def _counts(
-    files: Sequence[ParsedFile],
-    vocabulary: Vocabulary,
-    train: Side,
-    test: Side,
-    held_out: int,
-    config: CatalogConfig,
-) -> dict[str, int | float]:
-    rejected = sum(file.rejected for file in files)
-    usable = sum(len(file.ratings) for file in files)
-    return {
-        "files": len(files),
-        "rows": usable + rejected,
-        "rejected": rejected,
-        "duplicates_replaced": usable - held_out - len(train) - len(test),
-        "held_out_from_train": held_out,
-        "users": len(vocabulary.users),
-        "items": len(vocabulary.items),
-        "feature_dim": vocabulary.dimension,
-        "train_rows": len(train),
-        "test_rows": len(test),
-        "train_non_zeros": 2 * len(train),
-        "test_non_zeros": 2 * len(test),
-        "sparsity": 1 - 2 / vocabulary.dimension if vocabulary.dimension else 0.0,
-        "train_positive_share": _share(_likes(train.ratings, config)),
-        "test_positive_share": _share(_likes(test.ratings, config)),
-    }
-
-
-def _share(flags: npt.NDArray[np.bool_]) -> float:
-    return float(flags.mean()) if flags.size else 0.0
-
-
-def _check_suitable(
-    catalog: str,
-    train: Side,
-    test: Side,
-    config: CatalogConfig,
-    counts: Mapping[str, int | float],
-) -> None:
-    """Refuse what no model can be learned from or judged by.
-
-    Raises:
-        UnsuitableRatingsError: with the numbers that say so.
-    """
-    found = f"of {counts['rows']:,} rows, {counts['rejected']:,} were rejected"
-    if not len(train) and not len(test):
-        raise UnsuitableRatingsError(catalog, f"there is no rating at all ({found})")
-    if not len(train):
-        raise UnsuitableRatingsError(
-            catalog,
-            f"no rating is left to train on: {counts['test_rows']:,} are in the test set "
-            f"({found}, {counts['held_out_from_train']:,} train ratings are of test pairs)",
-        )
-    if not len(test):
-        raise UnsuitableRatingsError(
-            catalog,
-            f"no rating is left to test with: {counts['train_rows']:,} are in the train set "
-            f"({found}; with no test files, split.fraction {config.holdout_fraction} of the pairs "
-            "is set aside)",
-        )
-    learned = labels(train.ratings, config)
-    if bool((learned == learned[0]).all()):
-        if config.predictor_type == BINARY_CLASSIFIER:
-            what = "at least" if learned[0] else "below"
-            problem = f"all {len(train):,} train ratings are {what} {config.like_threshold:g}"
-        else:
-            problem = f"all {len(train):,} train ratings are {train.ratings[0]:g}"
-        raise UnsuitableRatingsError(catalog, f"{problem}, so there is nothing to tell apart")

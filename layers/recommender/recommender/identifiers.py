@@ -9,6 +9,9 @@ import numpy.typing as npt
 
 MAX_ID_LENGTH = 256
 
+_MOST_REMEMBERED = 1_000_000
+_PLAIN = re.compile(r"0|[1-9][0-9]{0,8}", re.ASCII)  # as a number is written, and no other way
+
 # Control characters break logs and file names; half a surrogate pair cannot be written as UTF-8.
 _UNWRITABLE = re.compile("[\x00-\x1f\x7f-\x9f\ud800-\udfff]")
 
@@ -63,37 +66,85 @@ class IdColumn:
 
 
 class IdTable:
-    """Numbers the ids of one file as they are met, and remembers how each was spelled."""
+    """Gives each distinct id a code, whatever file it comes from, and remembers its spelling.
+
+    Most catalogs number their users and items from one: an id that is a plain decimal number below
+    `MOST_PLAIN` is its own code, which numpy reads without ever making a text of it. All other ids
+    get the codes from `MOST_PLAIN` on, in the order in which they come.
+    """
+
+    MOST_PLAIN = 1 << 25  # a table of as many int32 takes 128 MiB, if there really are such ids
 
     def __init__(self, noun: str) -> None:
         """Start empty; ``noun`` ("user" or "item") begins the reason for a refused id."""
         self.noun = noun
-        self.known: dict[str, int] = {}  # cell as read -> number; spares the checks on repeats
-        self._numbers: dict[str, int] = {}
+        self.known: dict[str, int] = {}  # cell as read -> code; spares the checks on repeats
+        self._spelled: dict[str, int] = {}
+        self._plain_used = np.zeros(1024, np.bool_)
+        self._spelled_used = np.zeros(1024, np.bool_)
 
     def add(self, cell: str) -> int:
-        """Number the id in a cell.
+        """Find the code of the id in a cell.
 
         Raises:
             ValueError: the cell holds no usable id; the message says why.
         """
         text = cell.strip()
-        number = self._numbers.get(text)
-        if number is None:
-            problem = id_problem(text)
-            if problem:
-                raise ValueError(f"{self.noun} id {problem}")
-            number = self._numbers[text] = len(self._numbers)
-        self.known[cell] = number
-        return number
+        code = self._spelled.get(text)
+        if code is None:
+            code = self._new_code(text)
+        if len(self.known) < _MOST_REMEMBERED:
+            self.known[cell] = code
+        return code
 
-    def column(self, numbers: npt.NDArray[np.int32]) -> IdColumn:
-        """Make a column of the numbers given out, without the ids that no row uses."""
-        names = tuple(self._numbers)
-        used = np.zeros(len(names), np.bool_)
-        used[numbers] = True
-        if bool(used.all()):
-            return IdColumn(names, numbers)
-        moved = np.cumsum(used, dtype=np.int32) - np.int32(1)
-        kept = tuple(name for name, keep in zip(names, used.tolist(), strict=True) if keep)
-        return IdColumn(kept, moved[numbers])
+    def _new_code(self, text: str) -> int:
+        if _PLAIN.fullmatch(text) and int(text) < self.MOST_PLAIN:
+            return int(text)
+        problem = id_problem(text)
+        if problem:
+            raise ValueError(f"{self.noun} id {problem}")
+        code = self._spelled[text] = self.MOST_PLAIN + len(self._spelled)
+        return code
+
+    def use(self, codes: npt.NDArray[np.int32]) -> None:
+        """Note that rows hold these ids; an id that only rejected rows hold is none of a run."""
+        if not codes.size:
+            return
+        highest = int(codes.max())
+        if highest < self.MOST_PLAIN:
+            self._plain_used = _long_enough(self._plain_used, highest)
+            self._plain_used[codes] = True
+            return
+        plain = codes < self.MOST_PLAIN
+        self.use(codes[plain])
+        spelled = codes[~plain] - np.int32(self.MOST_PLAIN)
+        self._spelled_used = _long_enough(self._spelled_used, int(spelled.max()))
+        self._spelled_used[spelled] = True
+
+    def plain_ids(self) -> npt.NDArray[np.int64]:
+        """The used ids that are their own codes, ascending."""
+        return np.flatnonzero(self._plain_used)
+
+    def spelled_ids(self) -> dict[str, int]:
+        """The other used ids and their codes."""
+        used = self._spelled_used
+        return {
+            name: code
+            for name, code in self._spelled.items()
+            if code - self.MOST_PLAIN < used.size and used[code - self.MOST_PLAIN]
+        }
+
+    def column(self, codes: npt.NDArray[np.int32]) -> IdColumn:
+        """Spell the codes of some rows out."""
+        distinct, numbers = np.unique(codes, return_inverse=True)
+        names = {code: name for name, code in self._spelled.items()}
+        spelled = tuple(names.get(code) or str(code) for code in distinct.tolist())
+        return IdColumn(spelled, numbers.astype(np.int32))
+
+
+def _long_enough(flags: npt.NDArray[np.bool_], highest: int) -> npt.NDArray[np.bool_]:
+    if highest < flags.size:
+        return flags
+    longer = np.zeros(max(2 * flags.size, highest + 1), np.bool_)
+    longer[: flags.size] = flags
+    return longer

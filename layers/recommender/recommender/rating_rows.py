@@ -4,10 +4,10 @@ import sys
 from collections.abc import Sequence
 from typing import Final
 
-from recommender.delimited import Layout, find_columns, records
+from recommender.delimited import Layout, Records
 from recommender.json_rows import id_of, json_object, kind_of
+from recommender.rating_form import RatingForm
 from recommender.rating_table import (
-    COLUMN_NAMES,
     NO_TIMESTAMP,
     REQUIRED_COLUMNS,
     RatingsBuilder,
@@ -46,7 +46,14 @@ def damage_in(line: str) -> str | None:
     return None
 
 
-def read_delimited(block: bytes, layout: Layout, first_line: int, into: RatingsBuilder) -> None:
+def read_delimited(
+    block: bytes,
+    layout: Layout,
+    first_line: int,
+    into: RatingsBuilder,
+    *,
+    more_follow: bool = False,
+) -> int:
     """Read the rows of delimited text.
 
     Args:
@@ -54,6 +61,11 @@ def read_delimited(block: bytes, layout: Layout, first_line: int, into: RatingsB
         layout: how to read them.
         first_line: number of the block's first line.
         into: takes the rows and the rejects.
+        more_follow: whether more lines come after the block.
+
+    Returns:
+        How many lines at the end were not read: a quotation mark among them is still open, and a
+        line that follows may close it.
     """
     lines, sound = lines_of(block)
     sound = sound and b"\0" not in block
@@ -61,7 +73,8 @@ def read_delimited(block: bytes, layout: Layout, first_line: int, into: RatingsB
     user_at, item_at, rating_at = (layout.positions[role] for role in REQUIRED_COLUMNS)
     time_at = layout.positions.get("timestamp", _NO_COLUMN)
     needed = 1 + max(user_at, item_at, rating_at)
-    for record in records(lines, layout.delimiter, first_line):
+    rows = Records(lines, layout.delimiter, first_line, more_follow=more_follow)
+    for record in rows:
         cells, text = record.cells, record.text
         damage = None if sound else damage_in(text)
         if damage:
@@ -87,15 +100,17 @@ def read_delimited(block: bytes, layout: Layout, first_line: int, into: RatingsB
             continue
         timestamp = read_timestamp(cells[time_at]) if time_at < len(cells) else NO_TIMESTAMP
         into.add(user, item, value, timestamp, record.line)
+    return len(lines) - rows.unread
 
 
-def read_json_lines(block: bytes, first_line: int, into: RatingsBuilder) -> None:
+def read_json_lines(block: bytes, first_line: int, into: RatingsBuilder, form: RatingForm) -> None:
     """Read rows of JSON Lines; names may differ from row to row.
 
     Args:
         block: whole lines.
         first_line: number of the block's first line.
         into: takes the rows and the rejects.
+        form: may name the columns.
     """
     lines, _ = lines_of(block)
     columns: dict[tuple[str, ...], dict[str, str]] = {}
@@ -110,7 +125,7 @@ def read_json_lines(block: bytes, first_line: int, into: RatingsBuilder) -> None
             row = json_object(text)
             names = tuple(row)
             if names not in columns:
-                columns[names] = _named_columns(names)
+                columns[names] = _named_columns(names, form)
             found = columns[names]
             value = _json_rating(row[found["rating"]], into)
             user = into.users.add(id_of(row[found["user"]], "user"))
@@ -124,8 +139,8 @@ def read_json_lines(block: bytes, first_line: int, into: RatingsBuilder) -> None
         into.add(user, item, value, timestamp, number)
 
 
-def _named_columns(names: Sequence[str]) -> dict[str, str]:
-    found = find_columns(names, COLUMN_NAMES)
+def _named_columns(names: Sequence[str], form: RatingForm) -> dict[str, str]:
+    found = form.find_columns(names)
     missing = [role for role in REQUIRED_COLUMNS if role not in found]
     if missing:
         raise ValueError(f"has no {' and no '.join(missing)}")

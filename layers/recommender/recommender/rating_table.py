@@ -3,16 +3,20 @@
 import math
 import re
 from array import array
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
 import numpy as np
 import numpy.typing as npt
 
+from recommender.cells import WordTable
 from recommender.delimited import Spellings
 from recommender.identifiers import IdColumn, IdTable
 
 MAX_REJECT_TEXT = 200
+MAX_KEPT_REJECTS = 10_000
+MAX_REASONS = 50
 ALWAYS_ALLOWED_REJECTS = 10
 NO_TIMESTAMP = -1
 
@@ -42,6 +46,10 @@ _GREATEST = float(np.finfo(np.float32).max)
 _INT64_LIMIT = 1 << 63
 _SURELY_INT64 = 18  # digits
 _MAX_REMEMBERED = 100_000
+_MOST_OPEN_ROWS = 1 << 16
+_VALUES_IN_REASON = re.compile(
+    r"""'(?:[^'\\]|\\.)*'|"(?:[^"\\]|\\.)*"|\b0x[0-9a-f]+|U\+[0-9A-F]+|\d[\d,.]*"""
+)
 
 
 @dataclass(frozen=True, eq=False)
@@ -144,25 +152,82 @@ def _quoted(text: str) -> str:
     return repr(text if len(text) <= 40 else text[:37] + "...")
 
 
+@dataclass(frozen=True, eq=False)
+class RatingRows:
+    """Some usable rows of a file, in file order; all columns have ``n`` entries.
+
+    Attributes:
+        users: int32 code of the user, as an `IdTable` gave it out.
+        items: int32 code of the item.
+        values: float32 rating.
+        timestamps: int64; `NO_TIMESTAMP` where there is none.
+        lines: int64 line of the row, counted from 1.
+    """
+
+    users: npt.NDArray[np.int32]
+    items: npt.NDArray[np.int32]
+    values: npt.NDArray[np.float32]
+    timestamps: npt.NDArray[np.int64]
+    lines: npt.NDArray[np.int64]
+
+    def __len__(self) -> int:
+        return int(self.values.size)
+
+
+class RejectLog:
+    """Counts the rejects of a run by reason, and keeps the first of them.
+
+    A reason's kind is the reason without the values in it, so that there are few of them.
+    """
+
+    def __init__(self, most_kept: int = MAX_KEPT_REJECTS) -> None:
+        """Start empty; ``most_kept`` rejects are kept in full."""
+        self.kept: list[Reject] = []
+        self.by_reason: dict[str, int] = {}
+        self.count = 0
+        self._most_kept = most_kept
+
+    def add(self, key: str, line: int, reason: str, text: str) -> None:
+        """Take one row that cannot be used."""
+        self.count += 1
+        kind = _VALUES_IN_REASON.sub("…", reason)
+        if kind not in self.by_reason and len(self.by_reason) >= MAX_REASONS:
+            kind = "other"
+        self.by_reason[kind] = self.by_reason.get(kind, 0) + 1
+        if len(self.kept) < self._most_kept:
+            self.kept.append(Reject(key, line, reason, _writable(text[:MAX_REJECT_TEXT])))
+
+
 class RatingsBuilder:
     """Collects the rows of one file, from readers that each hand in what they understood."""
 
-    def __init__(self, key: str, lines: int, reject_limit: float) -> None:
+    def __init__(
+        self,
+        key: str,
+        users: IdTable,
+        items: IdTable,
+        take: Callable[[RatingRows], None],
+        log: RejectLog,
+    ) -> None:
         """Start empty.
 
         Args:
             key: the file's key, for its rejects.
-            lines: how many lines the file has; no more rows than that can come.
-            reject_limit: largest share of rows that may be rejected.
+            users: gives codes to users; shared by the files of a run, as ``items`` is.
+            items: gives codes to items.
+            take: is handed the usable rows, in file order.
+            log: is handed the others.
         """
         self.key = key
-        self.users = IdTable("user")
-        self.items = IdTable("item")
-        self.rejects: list[Reject] = []
+        self.users = users
+        self.items = items
+        self.rows = 0
         self.rejected = 0
-        self._kept_rejects = max(ALWAYS_ALLOWED_REJECTS, int(reject_limit * lines)) + 1
+        self.first_reject: Reject | None = None
+        self.numbers = WordTable()
+        self._take = take
+        self._log = log
         self._known_values: dict[str, float] = {}
-        self._parts: list[tuple[npt.NDArray[np.generic], ...]] = []
         self._open = _OpenRows()
 
     def value(self, cell: str) -> float:
@@ -181,50 +246,37 @@ class RatingsBuilder:
     def reject(self, line: int, reason: str, text: str) -> None:
         """Keep a row that cannot be used."""
         self.rejected += 1
-        # One more than may be rejected already refuses the file; from there on, only count.
-        if len(self.rejects) < self._kept_rejects:
-            self.rejects.append(Reject(self.key, line, reason, _writable(text[:MAX_REJECT_TEXT])))
+        self._log.add(self.key, line, reason, text)
+        if self.first_reject is None:
+            self.first_reject = Reject(self.key, line, reason, "")
 
     def add(self, user: int, item: int, value: float, timestamp: int, line: int) -> None:
-        """Add one row; ``user`` and ``item`` are numbers that the id tables gave out."""
+        """Add one row; ``user`` and ``item`` are codes that the id tables gave out."""
         rows = self._open
         rows.users.append(user)
         rows.items.append(item)
         rows.values.append(value)
         rows.timestamps.append(timestamp)
         rows.lines.append(line)
+        if len(rows.lines) >= _MOST_OPEN_ROWS:
+            self.flush()
 
-    def add_rows(
-        self,
-        users: npt.NDArray[np.int32],
-        items: npt.NDArray[np.int32],
-        values: npt.NDArray[np.float32],
-        timestamps: npt.NDArray[np.int64],
-        lines: npt.NDArray[np.int64],
-    ) -> None:
-        """Add many rows at once: five columns of ``(n,)``."""
-        self._close_rows()
-        self._parts.append((users, items, values, timestamps, lines))
+    def add_rows(self, rows: RatingRows) -> None:
+        """Add many rows at once."""
+        self.flush()
+        self._hand_in(rows)
 
-    def finish(self) -> Ratings:
-        """Join everything that was added, in the order in which it was."""
-        self._close_rows()
-        empty = _OpenRows().columns()
-        columns = [np.concatenate(parts) for parts in zip(empty, *self._parts, strict=True)]
-        self._parts.clear()
-        users, items, values, timestamps, lines = columns
-        return Ratings(
-            self.users.column(users.astype(np.int32, copy=False)),
-            self.items.column(items.astype(np.int32, copy=False)),
-            values.astype(np.float32, copy=False),
-            timestamps.astype(np.int64, copy=False),
-            lines.astype(np.int64, copy=False),
-        )
-
-    def _close_rows(self) -> None:
+    def flush(self) -> None:
+        """Hand in the rows that were added one by one; needed after the last of them."""
         if self._open.lines:
-            self._parts.append(self._open.columns())
-            self._open = _OpenRows()
+            rows, self._open = self._open.closed(), _OpenRows()
+            self._hand_in(rows)
+
+    def _hand_in(self, rows: RatingRows) -> None:
+        self.users.use(rows.users)
+        self.items.use(rows.items)
+        self.rows += len(rows)
+        self._take(rows)
 
 
 class _OpenRows:
@@ -237,8 +289,8 @@ class _OpenRows:
         self.timestamps = array("q")
         self.lines = array("q")
 
-    def columns(self) -> tuple[npt.NDArray[np.generic], ...]:
-        return (
+    def closed(self) -> RatingRows:
+        return RatingRows(
             np.array(self.users, np.int32),
             np.array(self.items, np.int32),
             np.array(self.values, np.float32),

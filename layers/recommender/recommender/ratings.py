@@ -1,110 +1,291 @@
 """Rating files: find out how one is written, read its rows, refuse what is not ratings."""
 
 from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import Executor
 from functools import partial
+from itertools import chain
 
-from recommender.delimited import DELIMITERS, Layout, cells_of, find_columns
+import numpy as np
+
+from recommender import parquet
+from recommender.delimited import DELIMITERS, Layout, cells_of
 from recommender.errors import MalformedRatingsError
-from recommender.rating_blocks import read_alike_rows
+from recommender.identifiers import IdTable
+from recommender.lookahead import ahead
+from recommender.rating_blocks import AlikeRows, add_alike_rows, read_alike_rows
+from recommender.rating_form import RatingForm
+from recommender.rating_parquet import read_parquet
 from recommender.rating_rows import lines_of, read_delimited, read_json_lines
 from recommender.rating_table import (
     ALWAYS_ALLOWED_REJECTS,
-    COLUMN_NAMES,
     EXPECTED,
     REQUIRED_COLUMNS,
+    RatingRows,
     Ratings,
     RatingsBuilder,
     Reject,
+    RejectLog,
     read_rating,
 )
-from recommender.uploads import text_of
+from recommender.uploads import Refuse, peek, text_chunks, unzipped
 
-__all__ = ["Ratings", "Reject", "parse_ratings"]
+__all__ = ["Ratings", "Reject", "parse_ratings", "read_ratings"]
 
 _SAMPLE_BYTES = 256 << 10
 _SAMPLE_LINES = 100
-_BLOCK_BYTES = 4 << 20  # enough rows to make numpy worth its calls, few enough to stay in memory
+_BLOCK_BYTES = 1 << 20  # enough rows to make numpy worth its calls, few enough to stay in cache
+_MOST_BYTES_OF_A_LINE = 64 << 20
+_SMALLEST_BLOCK = 16 << 10  # below this, rows one by one are as fast
 
-_WITHOUT_HEADER = {"user": 0, "item": 1, "rating": 2, "timestamp": 3}
+_ANY_FORM = RatingForm()
 
 
 def parse_ratings(key: str, data: bytes, reject_limit: float) -> tuple[Ratings, list[Reject]]:
-    """Read a file of ratings, whatever its format.
+    """Read a file of ratings that fits into memory; see `read_ratings`."""
+    log, parts = RejectLog(), list[RatingRows]()
+    users, items = IdTable("user"), IdTable("item")
+    into = RatingsBuilder(key, users, items, parts.append, log)
+    read_ratings(iter([data]), into, reject_limit)
+    codes, others, values, timestamps, lines = (
+        np.concatenate(column)
+        for column in zip(
+            *((p.users, p.items, p.values, p.timestamps, p.lines) for p in parts), strict=True
+        )
+    )
+    found = Ratings(users.column(codes), items.column(others), values, timestamps, lines)
+    return found, log.kept
+
+
+def read_ratings(
+    chunks: Iterator[bytes],
+    into: RatingsBuilder,
+    reject_limit: float,
+    form: RatingForm = _ANY_FORM,
+    threads: Executor | None = None,
+) -> None:
+    """Read a file of ratings as it streams in, whatever its format.
 
     Delimited text (tab, ``::``, comma, semicolon, pipe) with a header in any column order, or
-    without one as user, item, rating and perhaps timestamp; or JSON Lines. Gzip is undone.
+    without one as user, item, rating and perhaps timestamp; JSON Lines; or Parquet. Gzip is undone.
+    Blank lines are neither rows nor rejects.
 
     Args:
-        key: the file's key, for messages.
-        data: the file's bytes.
+        chunks: the file's bytes, in pieces of any size.
+        into: takes the usable rows in file order, and the others with their reasons.
         reject_limit: largest share of rows that may be unusable, 0 to 1; ten always may.
-
-    Returns:
-        The usable rows in file order, and the others with their reasons. Blank lines are neither.
+        form: what is known of the file's form beforehand.
+        threads: read blocks ahead, two at a time or more.
 
     Raises:
         MalformedRatingsError: this is not a file of ratings, none of its rows can be used, or
             more of them than the limit cannot.
     """
-    refuse = partial(MalformedRatingsError, key)
-    text = text_of(data, refuse)
-    builder = RatingsBuilder(key, text.count(b"\n") + 1, reject_limit)
-    sample = _sample(text)
-    if not sample:
-        raise refuse(1, "the file begins with nothing but blank lines")
-    if sample[0][1].lstrip().startswith("{"):
-        for first_line, block in _blocks(text, 0, 1):
-            read_json_lines(block, first_line, builder)
+    refuse = partial(MalformedRatingsError, into.key)
+    magic, chunks = peek(unzipped(chunks, refuse), len(parquet.MAGIC))
+    if magic.startswith(parquet.MAGIC):
+        read_parquet(chunks, into, form)
     else:
-        _read_table(text, _detect_layout(key, sample), sample[0][0], builder)
-    ratings = builder.finish()
-    _check_rejects(key, len(ratings), builder, reject_limit)
-    return ratings, builder.rejects
+        _read_text(_Blocks(text_chunks(chunks, refuse), refuse), into, form, threads)
+    into.flush()
+    _check_rejects(into, reject_limit)
 
 
-def _sample(text: bytes) -> list[tuple[int, str]]:
+def _read_text(
+    blocks: "_Blocks", into: RatingsBuilder, form: RatingForm, threads: Executor | None
+) -> None:
+    head = blocks.head(_SAMPLE_BYTES)
+    sample = _sample(head, whole=len(head) < _SAMPLE_BYTES)
+    if not sample:
+        raise MalformedRatingsError(into.key, 1, "the file begins with nothing but blank lines")
+    if sample[0][1].lstrip().startswith("{") and not form.separator:
+        _read_json(blocks, form, into)
+    else:
+        layout = _detect_layout(into.key, sample, form)
+        if layout.header:
+            blocks.skip_lines(sample[0][0])
+        _TableReader(layout, into, threads).read(blocks)
+
+
+class _Blocks:
+    """Cuts a stream of text into blocks of whole lines."""
+
+    def __init__(self, chunks: Iterator[bytes], refuse: Refuse) -> None:
+        self._chunks, self._refuse = chunks, refuse
+        self._ahead: list[bytes] = []
+        self.line = 1  # number of the first line that is still to come
+
+    def head(self, size: int) -> bytes:
+        """Look at the first bytes, without taking them."""
+        length = sum(map(len, self._ahead))
+        for chunk in self._chunks if length < size else ():
+            self._ahead.append(chunk)
+            length += len(chunk)
+            if length >= size:
+                break
+        self._ahead = [b"".join(self._ahead)]
+        return self._ahead[0]
+
+    def skip_lines(self, count: int) -> None:
+        """Pass over lines that the head holds."""
+        head, start = self._ahead[0], 0
+        for _ in range(count):
+            start = head.find(b"\n", start) + 1 or len(head)
+        self._ahead[0] = head[start:]
+        self.line += count
+
+    def __iter__(self) -> Iterator[bytes]:
+        pending: list[bytes] = []
+        length = 0
+        for chunk in chain(self._ahead, self._chunks):
+            pending.append(chunk)
+            length += len(chunk)
+            if length < _BLOCK_BYTES or b"\n" not in chunk:
+                if length > _MOST_BYTES_OF_A_LINE:
+                    raise self._refuse(1, f"a line is longer than {_MOST_BYTES_OF_A_LINE:,} bytes")
+                continue
+            text = pending[0] if len(pending) == 1 else b"".join(pending)
+            start = 0
+            while len(text) - start >= _BLOCK_BYTES:
+                end = text.rfind(b"\n", start, start + _BLOCK_BYTES) + 1
+                end = end or text.find(b"\n", start + _BLOCK_BYTES) + 1
+                if not end:
+                    break
+                yield text[start:end]
+                start = end
+            pending = [text[start:]]
+            length = len(pending[0])
+        rest = b"".join(pending)
+        start = 0
+        while start < len(rest):
+            end = rest.rfind(b"\n", start, start + _BLOCK_BYTES) + 1
+            if len(rest) - start <= _BLOCK_BYTES or not end:
+                end = len(rest)
+            yield rest[start:end]
+            start = end
+
+
+class _TableReader:
+    """Reads delimited rows, block by block: alike ones fast, all others with care."""
+
+    def __init__(self, layout: Layout, into: RatingsBuilder, threads: Executor | None) -> None:
+        self._layout, self._into, self._threads = layout, into, threads
+        self._open = b""  # lines whose quotation mark may be closed by the next block
+        self._line = 1
+
+    def read(self, blocks: _Blocks) -> None:
+        """Read all rows."""
+        self._line = blocks.line
+        for block, rows in ahead(self._alike, blocks, self._threads):
+            self._add(block, rows, more_follow=True)
+        if self._open:
+            block, self._open = self._open, b""
+            read_delimited(block, self._layout, self._line, self._into)
+
+    def _alike(self, block: bytes) -> AlikeRows | None:
+        return read_alike_rows(block, self._layout, self._into.numbers)
+
+    def _add(self, block: bytes, rows: AlikeRows | None, *, more_follow: bool) -> None:
+        if self._open:
+            block, rows = self._open + block, None
+            self._open = b""
+        before = self._into.rows
+        if rows is not None and add_alike_rows(rows, self._line, self._into):
+            self._line += self._into.rows - before
+            return
+        half = block.find(b"\n", len(block) // 2) + 1
+        if len(block) > _SMALLEST_BLOCK and 0 < half < len(block):
+            # One bad row must not slow the thousands around it down.
+            for part in (block[:half], block[half:]):
+                self._add(part, self._alike(part), more_follow=more_follow)
+            return
+        lines = count_lines(block)
+        left = read_delimited(block, self._layout, self._line, self._into, more_follow=more_follow)
+        self._into.flush()
+        self._line += lines - left
+        if left:
+            self._open = b"".join(block.splitlines(keepends=True)[-left:])
+
+
+def count_lines(block: bytes) -> int:
+    """How many lines a block has, an unended one included."""
+    return block.count(b"\n") + (not block.endswith(b"\n"))
+
+
+def _read_json(blocks: _Blocks, form: RatingForm, into: RatingsBuilder) -> None:
+    line = 1
+    for block in blocks:
+        read_json_lines(block, line, into, form)
+        into.flush()
+        line += count_lines(block)
+
+
+def _sample(head: bytes, *, whole: bool) -> list[tuple[int, str]]:
     """The first lines that are not blank, with their numbers."""
-    head = text[:_SAMPLE_BYTES]
-    lines, _ = lines_of(head)
-    if len(head) < len(text) and len(lines) > 1:
+    lines, _ = lines_of(head[:_SAMPLE_BYTES])
+    if not (whole or head.endswith(b"\n")) and len(lines) > 1:
         lines.pop()  # cut off by the end of the sample
     numbered = [(n, line) for n, line in enumerate(lines, 1) if line and not line.isspace()]
     return numbered[:_SAMPLE_LINES]
 
 
-def _detect_layout(key: str, sample: Sequence[tuple[int, str]]) -> Layout:
-    """Tell the delimiter and the columns from the first lines.
+def _detect_layout(key: str, sample: Sequence[tuple[int, str]], form: RatingForm) -> Layout:
+    """Tell the delimiter and the columns from the first lines, as far as they are not given.
 
     Raises:
         MalformedRatingsError: no delimiter makes a table of them, or the header names no user, no
             item or no rating.
     """
     first_line, first_text = sample[0]
-    headers = {
-        delimiter: find_columns(cells_of(first_text, delimiter), COLUMN_NAMES)
-        for delimiter in DELIMITERS
-    }
-    for delimiter, found in headers.items():
-        if all(role in found for role in REQUIRED_COLUMNS):
-            return Layout(delimiter, found, header=True)
-    evidence = {delimiter: _evidence(sample, delimiter) for delimiter in DELIMITERS}
-    delimiter = max(DELIMITERS, key=lambda candidate: evidence[candidate])
+    delimiters = (form.separator,) if form.separator else DELIMITERS
+    headers = {d: form.find_columns(cells_of(first_text, d)) for d in delimiters}
+    if not form.has_positions:
+        for delimiter, found in headers.items():
+            if all(role in found for role in REQUIRED_COLUMNS):
+                return Layout(delimiter, found, header=True)
+    positions = form.positions
+    evidence = {delimiter: _evidence(sample, delimiter, positions) for delimiter in delimiters}
+    delimiter = max(delimiters, key=lambda candidate: evidence[candidate])
+    if form.names:
+        raise _missing_names(key, first_line, cells_of(first_text, delimiter), form)
+    if form.has_positions:
+        cells = cells_of(first_text, delimiter)
+        header = not any(_is_rating(cell) for cell in cells) and len(sample) > 1
+        return Layout(delimiter, positions, header)
     _refuse_unknown_header(key, first_line, first_text, delimiter, headers)
     if evidence[delimiter] == (0, 0):
-        raise MalformedRatingsError(
-            key,
-            first_line,
-            "this is not a table of ratings: no tab, '::', comma, semicolon or '|' splits its "
-            f"lines into {EXPECTED}",
+        splits = (
+            f"the separator {form.separator!r} of config.json does not split"
+            if form.separator
+            else "no tab, '::', comma, semicolon or '|' splits"
         )
-    return Layout(delimiter, _WITHOUT_HEADER, header=False)
+        raise MalformedRatingsError(
+            key, first_line, f"this is not a table of ratings: {splits} its lines into {EXPECTED}"
+        )
+    return Layout(delimiter, positions, header=False)
 
 
-def _evidence(sample: Sequence[tuple[int, str]], delimiter: str) -> tuple[int, int]:
-    """How many lines a delimiter turns into ratings, and how many into three cells or more."""
+def _missing_names(
+    key: str, line: int, cells: Sequence[str], form: RatingForm
+) -> MalformedRatingsError:
+    plain = [cell.strip() for cell in cells]
+    missing = [f"{name!r} for {role}" for role, name in form.names.items() if name not in plain]
+    missing += [role for role in REQUIRED_COLUMNS if role not in form.find_columns(cells)]
+    return MalformedRatingsError(
+        key,
+        line,
+        f"config.json expects a column {', '.join(dict.fromkeys(missing))}, and the first line "
+        "says " + ", ".join(repr(cell[:40]) for cell in plain[:10]),
+    )
+
+
+def _evidence(
+    sample: Sequence[tuple[int, str]], delimiter: str, positions: Mapping[str, int]
+) -> tuple[int, int]:
+    """How many lines a delimiter turns into ratings, and how many into enough cells."""
+    needed = 1 + max(positions[role] for role in REQUIRED_COLUMNS)
     rows = [cells_of(line, delimiter) for _, line in sample]
-    wide = [cells for cells in rows if len(cells) >= len(REQUIRED_COLUMNS)]
-    return sum(_is_rating(cells[2]) for cells in wide), len(wide)
+    wide = [cells for cells in rows if len(cells) >= needed]
+    return sum(_is_rating(cells[positions["rating"]]) for cells in wide), len(wide)
 
 
 def _is_rating(cell: str) -> bool:
@@ -119,7 +300,7 @@ def _refuse_unknown_header(
     key: str, line: int, text: str, delimiter: str, headers: Mapping[str, Mapping[str, int]]
 ) -> None:
     """Refuse to guess which column is which where the first line names columns, but not ours."""
-    telling = max(DELIMITERS, key=lambda candidate: len(headers[candidate]))
+    telling = max(headers, key=lambda candidate: len(headers[candidate]))
     surely_header = len(headers[telling]) > 1
     if surely_header:
         delimiter = telling
@@ -138,44 +319,16 @@ def _refuse_unknown_header(
     )
 
 
-def _read_table(text: bytes, layout: Layout, first_line: int, builder: RatingsBuilder) -> None:
-    """Read delimited rows; ``first_line`` is the first that is not blank, perhaps a header."""
-    start, line = 0, 1
-    if layout.header:
-        for _ in range(first_line):
-            start = text.find(b"\n", start) + 1 or len(text)
-        line += first_line
-    if b'"' in text and len(layout.delimiter) == 1:
-        # A quoted cell may go over the end of any block.
-        read_delimited(text[start:], layout, line, builder)
+def _check_rejects(into: RatingsBuilder, reject_limit: float) -> None:
+    key, usable, rejected = into.key, into.rows, into.rejected
+    first = into.first_reject
+    if first is None:
+        if not usable:
+            raise MalformedRatingsError(key, 1, "the file has a header, but no rows")
         return
-    for number, block in _blocks(text, start, line):
-        if not read_alike_rows(block, layout, number, builder):
-            read_delimited(block, layout, number, builder)
-
-
-def _blocks(text: bytes, start: int, line: int) -> Iterator[tuple[int, bytes]]:
-    """Cut text from ``start`` on into blocks of whole lines, each with its first line's number."""
-    while start < len(text):
-        end = text.rfind(b"\n", start, start + _BLOCK_BYTES) + 1
-        if not end:
-            end = text.find(b"\n", start + _BLOCK_BYTES) + 1 or len(text)
-        if start + _BLOCK_BYTES >= len(text):
-            end = len(text)
-        block = text[start:end]
-        yield line, block
-        line += block.count(b"\n")
-        start = end
-
-
-def _check_rejects(key: str, usable: int, builder: RatingsBuilder, reject_limit: float) -> None:
-    rejected = builder.rejected
-    if not rejected and not usable:
-        raise MalformedRatingsError(key, 1, "the file has a header, but no rows")
     rows = usable + rejected
     if usable and rejected <= max(ALWAYS_ALLOWED_REJECTS, reject_limit * rows):
         return
-    first = builder.rejects[0]
     help_with_all = ""
     if not usable:
         many = f"none of the {rows:,} rows can be used" if rows > 1 else "the only row is unusable"

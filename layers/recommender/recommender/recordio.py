@@ -13,6 +13,7 @@ import numpy as np
 
 from recommender.errors import DamagedRecordError, ShapeMismatchError
 from recommender.features import FeatureRows, Float32s, Floats, Integers, check_columns
+from recommender.layouts import records_by_layout
 from recommender.pairs import MOST_COLUMNS, one_hot_records
 from recommender.records import (
     LABEL_PREFIX,
@@ -57,6 +58,12 @@ def write_rows(rows: FeatureRows, labels: Floats | None) -> bytes:
     """
     rows.check()
     labels32 = float32_labels(labels, len(rows))
+    alike = records_by_layout(rows, labels32)
+    return _write_any(rows, labels32) if alike is None else alike
+
+
+def _write_any(rows: FeatureRows, labels32: Float32s | None) -> bytes:
+    """Write checked rows, whatever they look like: byte by byte, but all rows at once."""
     counts = np.diff(rows.offsets)
     filled = counts > 0
     key_ends = np.concatenate(([0], np.cumsum(varint_lengths(rows.columns))))

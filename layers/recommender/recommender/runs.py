@@ -96,6 +96,11 @@ class RunFiles:
         return self.root + "plan.json"
 
     @property
+    def progress(self) -> str:
+        """How far a step that takes long has come."""
+        return self.root + "progress.json"
+
+    @property
     def train(self) -> str:
         """Prefix of the train channel."""
         return self.root + "train/"
@@ -109,6 +114,11 @@ class RunFiles:
     def vocabulary(self) -> str:
         """Ids in column order."""
         return self.root + "vocabulary/vocabulary.json"
+
+    @property
+    def features(self) -> str:
+        """Side features of users and items, if the run has any: ``.npz``."""
+        return self.root + "vocabulary/features.npz"
 
     @property
     def titles(self) -> str:

@@ -3,7 +3,8 @@
 import codecs
 import re
 import zlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from itertools import chain
 
 from recommender.errors import InputError
 
@@ -15,9 +16,11 @@ MAX_INFLATION_RATIO = 200  # text of ratings packs 3 to 20 times smaller; a bomb
 RATIO_IS_CHECKED_FROM = 64 << 20  # a small file may be as repetitive as it likes
 
 _CHUNK = 1 << 20
+_HEAD = 64 << 10
+_MOST_BLANK_START = 1 << 20
 _GZIP_MAGIC = b"\x1f\x8b"
 _FOREIGN_FORMATS = (
-    (b"PAR1", "a Parquet file, which is not supported yet; upload CSV or JSON Lines, gzipped"),
+    (b"PAR1", "a Parquet file, which only ratings may come in; upload CSV or JSON Lines"),
     (b"%PDF", "a PDF document"),
     (b"\x89PNG", "a PNG image"),
     (b"\xff\xd8\xff", "a JPEG image"),
@@ -31,71 +34,139 @@ _FOREIGN_FORMATS = (
     (b"SQLite format 3", "a SQLite database"),
     (b"\xd0\xcf\x11\xe0", "an old Office document; save it as CSV"),
 )
+_TOO_LARGE = (
+    "this is a gzip file that unpacks to more than {:,} bytes; at most "
+    f"{MAX_INFLATION_RATIO} times its size and {MAX_INFLATED_BYTES >> 30} GiB are allowed"
+)
 _MARKUP = re.compile(rb"<(!doctype|!--|\?xml|[a-z][a-z0-9]*[\s>])", re.IGNORECASE)
 _JSON_ARRAY = re.compile(rb"\[\s*([\[{\"\]\d-]|\Z)")
 _CONTROL = bytes(set(range(32)) - set(b"\t\n\r\f"))
 
 
 def text_of(data: bytes, refuse: Refuse) -> bytes:
-    r"""Undo what wraps the text of an upload.
+    """Undo what wraps the text of a small upload; see `unzipped` and `text_chunks`."""
+    return b"".join(text_chunks(unzipped(iter([data]), refuse), refuse))
+
+
+def unzipped(chunks: Iterator[bytes], refuse: Refuse) -> Iterator[bytes]:
+    """Undo gzip, if that is what an upload is packed with, as it streams in.
+
+    Raises:
+        InputError: ``refuse``'s: it is damaged, too large, or gzipped twice.
+    """
+    head, chunks = peek(chunks, len(_GZIP_MAGIC))
+    if head.startswith(_GZIP_MAGIC):
+        head, chunks = peek(_inflated(chunks, refuse), len(_GZIP_MAGIC))
+        if head.startswith(_GZIP_MAGIC):
+            raise refuse(1, "gzipped twice; upload it gzipped once")
+    return chunks
+
+
+def text_chunks(chunks: Iterator[bytes], refuse: Refuse) -> Iterator[bytes]:
+    r"""Make sure that an upload is text, as it streams in.
 
     Args:
-        data: the object's bytes: text, or text in gzip. Text is UTF-8, or UTF-16 with its mark.
+        chunks: the bytes, without gzip: UTF-8, or UTF-16 with its mark.
         refuse: builds the error to raise.
 
     Returns:
-        The text without byte order mark. Lines end with ``\n``, some perhaps with ``\r\n``.
-        Single lines may still hold bytes that are not UTF-8: that is for the rows to judge.
+        The text without byte order mark, in chunks of any size. Lines end with ``\n``, some perhaps
+        with ``\r\n``. Single lines may still hold bytes that are not UTF-8: that is for the rows
+        to judge.
 
     Raises:
         InputError: ``refuse``'s: the file is empty, damaged, too large, or no table at all.
     """
-    if data.startswith(_GZIP_MAGIC):
-        data = _inflate(data, refuse)
-        if data.startswith(_GZIP_MAGIC):
-            raise refuse(1, "gzipped twice; upload it gzipped once")
-    _refuse_foreign(data, refuse)
-    if data.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
-        try:
-            data = data.decode("utf-16").encode()
-        except UnicodeDecodeError as error:
-            raise refuse(1, f"begins as UTF-16 text but breaks at byte {error.start:,}") from None
-    data = data.removeprefix(codecs.BOM_UTF8)
-    _refuse_what_is_no_table(data, refuse)
-    if b"\r" in data and b"\n" not in data:
-        data = data.replace(b"\r", b"\n")
-    return data
+    head, chunks = peek(chunks, _HEAD)
+    _refuse_foreign(head, refuse)
+    if head.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+        head, chunks = peek(_from_utf16(chunks, refuse), _HEAD)
+    head, chunks = _past_blank_start(head, chunks)
+    _refuse_what_is_no_table(head, refuse)
+    marked = len(codecs.BOM_UTF8) if head.startswith(codecs.BOM_UTF8) else 0
+    ends_with_returns = b"\r" in head and b"\n" not in head
+    for chunk in chunks:
+        text = chunk[marked:]
+        marked = 0
+        yield text.replace(b"\r", b"\n") if ends_with_returns else text
 
 
-def _inflate(data: bytes, refuse: Refuse) -> bytes:
-    """Undo gzip, of one member or several, never holding more than the limits allow."""
-    out = bytearray()
-    allowed = min(MAX_INFLATED_BYTES, max(RATIO_IS_CHECKED_FROM, MAX_INFLATION_RATIO * len(data)))
-    position = 0
-    # What follows the last member and is no member itself is padding, as gzip(1) sees it.
-    while data.startswith(_GZIP_MAGIC, position):
-        member = zlib.decompressobj(wbits=31)
-        while not member.eof:
-            feed = member.unconsumed_tail
-            if not feed:
-                feed = data[position : position + _CHUNK]
-                position += len(feed)
+def peek(chunks: Iterator[bytes], size: int) -> tuple[bytes, Iterator[bytes]]:
+    """Read at least ``size`` bytes ahead, if there are as many.
+
+    Returns:
+        What was read, and all chunks, these bytes included.
+    """
+    taken: list[bytes] = []
+    length = 0
+    for chunk in chunks:
+        taken.append(chunk)
+        length += len(chunk)
+        if length >= size:
+            break
+    head = b"".join(taken)
+    return head, chain([head], chunks)
+
+
+def _past_blank_start(head: bytes, chunks: Iterator[bytes]) -> tuple[bytes, Iterator[bytes]]:
+    """Read ahead until something other than white space comes, within reason."""
+    while len(head) <= _MOST_BLANK_START and not head.removeprefix(codecs.BOM_UTF8).strip():
+        longer, chunks = peek(chunks, len(head) + 1)
+        if len(longer) == len(head):
+            break
+        head = longer
+    return head, chunks
+
+
+def _inflated(chunks: Iterator[bytes], refuse: Refuse) -> Iterator[bytes]:
+    """Undo gzip, of one member or several, never holding more than a piece of it."""
+    taken = given = 0
+    member = zlib.decompressobj(wbits=31)
+    begun = False  # whether the member at hand was fed anything
+    rest = b""
+    for chunk in chunks:
+        taken += len(chunk)
+        allowed = min(MAX_INFLATED_BYTES, max(RATIO_IS_CHECKED_FROM, MAX_INFLATION_RATIO * taken))
+        rest += chunk
+        while rest:
+            if not begun and len(rest) < len(_GZIP_MAGIC):
+                break
+            if not begun and not rest.startswith(_GZIP_MAGIC):
+                # Zeros behind the last member are padding. Anything else may have been a member.
+                if rest.strip(b"\0"):
+                    raise refuse(1, "this is a gzip file with something else behind it")
+                rest = b""
+                break
+            begun = True
             try:
-                piece = member.decompress(feed, _CHUNK)
+                piece = member.decompress(rest, _CHUNK)
             except zlib.error:
                 raise refuse(1, "this is a gzip file that is damaged") from None
-            if not feed and not piece and not member.eof:
-                raise refuse(1, "this is a gzip file that is cut off")
-            out += piece
-            if len(out) > allowed:
-                raise refuse(
-                    1,
-                    f"this is a gzip file of {len(data):,} bytes that unpacks to more than "
-                    f"{allowed:,}; at most {MAX_INFLATION_RATIO} times its size and "
-                    f"{MAX_INFLATED_BYTES >> 30} GiB are allowed",
-                )
-        position -= len(member.unused_data)
-    return bytes(out)
+            rest = member.unconsumed_tail
+            given += len(piece)
+            if given > allowed:
+                raise refuse(1, _TOO_LARGE.format(allowed))
+            yield piece
+            if member.eof:
+                rest = member.unused_data
+                member, begun = zlib.decompressobj(wbits=31), False
+    if begun or rest.strip(b"\0"):
+        raise refuse(1, "this is a gzip file that is cut off")
+
+
+def _from_utf16(chunks: Iterator[bytes], refuse: Refuse) -> Iterator[bytes]:
+    decoder = codecs.getincrementaldecoder("utf-16")()
+    at = 0
+    try:
+        for chunk in chunks:
+            pending = len(decoder.getstate()[0])
+            yield decoder.decode(chunk).encode()
+            at += len(chunk)
+        pending = len(decoder.getstate()[0])
+        decoder.decode(b"", final=True)
+    except UnicodeDecodeError as error:
+        place = max(0, at - pending) + error.start
+        raise refuse(1, f"begins as UTF-16 text but breaks at byte {place:,}") from None
 
 
 def _refuse_foreign(data: bytes, refuse: Refuse) -> None:
@@ -105,8 +176,9 @@ def _refuse_foreign(data: bytes, refuse: Refuse) -> None:
 
 
 def _refuse_what_is_no_table(data: bytes, refuse: Refuse) -> None:
+    data = data.removeprefix(codecs.BOM_UTF8)
     head = data[:4096]
-    if not head.strip() and not data.strip():
+    if not data.strip():
         raise refuse(1, "the file is empty" if not data else "the file holds blank lines only")
     if (len(head) - len(head.translate(None, _CONTROL))) * 10 > len(head):
         raise refuse(1, "this is binary data, not text (UTF-16 needs its byte order mark)")

@@ -82,6 +82,19 @@ def window(data: Bytes, dtype: npt.DTypeLike) -> npt.NDArray[np.unsignedinteger]
     return view
 
 
+def put_records(data: Bytes, at: Integers, records: Bytes, size: int) -> None:
+    """Copy records of one size to given places, each at one go.
+
+    Args:
+        data: bytes, changed in place.
+        at: ``(n,)`` place of each record's first byte.
+        records: ``(n * size,)`` the records, one behind the other.
+        size: bytes of a record.
+    """
+    places = np.ndarray((max(0, data.size - size + 1),), f"V{size}", data, strides=(1,))
+    places[at] = records.view(f"V{size}")
+
+
 def put_varints(data: Bytes, at: Integers, numbers: Integers) -> Integers:
     """Write varints at given places.
 

@@ -11,8 +11,10 @@ from recommender.aws import storage
 from recommender.aws.plans import Plan
 from recommender.encoding import Vocabulary
 from recommender.errors import DamagedArtifactError, ShapeMismatchError
+from recommender.folding import fold
 from recommender.ranking import PairModel, split_machine
 from recommender.runs import RunFiles, pointer_key, shards
+from recommender.side_features import SideFeatures
 
 USERS_PER_SHARD = 20_000
 """A shard of this size is scored in seconds and its lists fit in memory many times over."""
@@ -35,7 +37,7 @@ def evaluate(bucket: str, files: RunFiles, plan: Plan, model_uri: str) -> Evalua
     """
     vocabulary = Vocabulary.from_json(storage.read(bucket, files.vocabulary))
     try:
-        model = _open(model_uri, vocabulary)
+        model = _open(bucket, files, model_uri, vocabulary)
     except (DamagedArtifactError, ShapeMismatchError) as error:
         reason = f"The new model cannot be used: {error}"
         facts = {"challenger": {}, "verdict": "rejected", "reasons": [reason]}
@@ -53,9 +55,13 @@ def evaluate(bucket: str, files: RunFiles, plan: Plan, model_uri: str) -> Evalua
     )
 
 
-def _open(model_uri: str, vocabulary: Vocabulary) -> PairModel:
+def _open(bucket: str, files: RunFiles, model_uri: str, vocabulary: Vocabulary) -> PairModel:
     machine = read_artifact(storage.read(*storage.split_uri(model_uri)), model_uri)
-    return split_machine(machine, len(vocabulary.users), len(vocabulary.items))
+    n_users, n_items = len(vocabulary.users), len(vocabulary.items)
+    if not vocabulary.features:
+        return split_machine(machine, n_users, n_items)
+    arrays = storage.read_arrays(bucket, files.features)
+    return fold(machine, n_users, n_items, SideFeatures.from_arrays(vocabulary.features, arrays))
 
 
 def _champion(bucket: str, catalog: str) -> Champion | None:

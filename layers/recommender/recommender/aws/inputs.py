@@ -1,14 +1,18 @@
 """Read the files of a snapshot: config, titles, ratings."""
 
+from collections.abc import Iterator, Mapping
+from concurrent.futures import Executor
 from dataclasses import dataclass
 
 from recommender.aws import snapshots, storage
+from recommender.aws.progress import Report, silent
 from recommender.catalog import CatalogConfig, is_test_key, parse_config
-from recommender.encoding import ParsedFile
-from recommender.errors import MalformedRatingsError, MissingRatingsError
+from recommender.encoding import RunRows
+from recommender.errors import InvalidConfigError, MalformedRatingsError, MissingRatingsError
 from recommender.items import parse_items
-from recommender.ratings import Reject, parse_ratings
+from recommender.ratings import Reject, read_ratings
 from recommender.runs import Snapshot
+from recommender.side_tables import SideTable, parse_side
 
 
 @dataclass(frozen=True)
@@ -17,12 +21,28 @@ class Inputs:
 
     config: CatalogConfig
     titles: dict[str, str]
-    files: list[ParsedFile]
-    rejects: list[Reject]
+    rows: RunRows
+    side_tables: Mapping[str, SideTable]
+
+    @property
+    def rejects(self) -> list[Reject]:
+        """The first rows that could not be used."""
+        return self.rows.rejects.kept
 
 
-def read(ratings_bucket: str, artifacts_bucket: str, snapshot: Snapshot, execution: str) -> Inputs:
+def read(
+    ratings_bucket: str,
+    artifacts_bucket: str,
+    snapshot: Snapshot,
+    execution: str,
+    threads: Executor | None = None,
+    report: Report = silent,
+) -> Inputs:
     """Read every file of a snapshot, at the version that it names.
+
+    Args:
+        threads: parse rating files, a few blocks ahead of each other.
+        report: is told how far it has come.
 
     Raises:
         InvalidConfigError, MalformedItemsError, MissingRatingsError: see there.
@@ -41,24 +61,51 @@ def read(ratings_bucket: str, artifacts_bucket: str, snapshot: Snapshot, executi
         if items_file is None
         else parse_items(items_file.key, storage.read_version(ratings_bucket, items_file))
     )
-    files: list[ParsedFile] = []
-    rejects: list[Reject] = []
-    refused: list[MalformedRatingsError] = []
+    side_tables = _side_tables(ratings_bucket, snapshot, config)
     if not snapshot.rating_files():
         raise MissingRatingsError(snapshot.catalog)
+    rows = RunRows()
+    refused: list[MalformedRatingsError] = []
+    total, taken = sum(file.size for file in snapshot.rating_files()), 0
+
+    def counted(chunks: Iterator[bytes]) -> Iterator[bytes]:
+        nonlocal taken
+        for chunk in chunks:
+            taken += len(chunk)
+            report("reading", {"bytes": taken, "of_bytes": total, "rows": rows.spool.rows})
+            yield chunk
+
     for file in snapshot.rating_files():
-        data = storage.read_version(ratings_bucket, file)
+        into = rows.builder(file.key, is_test=is_test_key(file.key))
+        chunks = counted(storage.stream_version(ratings_bucket, file))
         try:
-            ratings, bad = parse_ratings(file.key, data, config.reject_limit)
+            read_ratings(chunks, into, config.reject_limit, config.form, threads)
         except MalformedRatingsError as error:
             snapshots.refuse(artifacts_bucket, snapshot.catalog, file, execution, str(error))
             refused.append(error)
-            continue
-        files.append(ParsedFile(file.key, ratings, is_test_key(file.key), len(bad)))
-        rejects.extend(bad)
     if refused:
         first = refused[0]
         others = "".join(f"; also {error}" for error in refused[1:4])
         more = f"; and {len(refused) - 4} more files" if len(refused) > 4 else ""
         raise MalformedRatingsError(first.key, first.line, first.reason + others + more)
-    return Inputs(config, titles, files, rejects)
+    return Inputs(config, titles, rows, side_tables)
+
+
+def _side_tables(bucket: str, snapshot: Snapshot, config: CatalogConfig) -> dict[str, SideTable]:
+    """Read the side files that the config wants features of.
+
+    Raises:
+        InvalidConfigError: there is no such file.
+        MalformedItemsError: it cannot be read.
+    """
+    tables: dict[str, SideTable] = {}
+    for noun in config.features:
+        file = snapshot.catalog_file(f"{noun}s")
+        if file is None:
+            raise InvalidConfigError(
+                f"catalogs/{snapshot.catalog}/config.json",
+                f"$.features.{noun}s",
+                f"wants features, and there is no file catalogs/{snapshot.catalog}/{noun}s.*",
+            )
+        tables[noun] = parse_side(file.key, storage.read_version(bucket, file), noun)
+    return tables

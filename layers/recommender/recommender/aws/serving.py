@@ -15,9 +15,9 @@ from recommender.aws import endpoint, sagemaker, storage
 from recommender.catalog import check_catalog_name
 from recommender.encoding import Vocabulary
 from recommender.errors import EndpointFailedError, UnknownCatalogError
-from recommender.features import FeatureRows
 from recommender.ranking import PairModel, SeenItems
 from recommender.runs import RunFiles, pointer_key
+from recommender.side_features import SideFeatures
 
 _POINTER_SECONDS = 5.0
 _UPDATES_IN_A_ROW = 5
@@ -37,6 +37,7 @@ class ServedRun:
     seen: SeenItems
     item_likes: NDArray[np.int64]
     like_threshold: float
+    features: SideFeatures
 
 
 @dataclass(frozen=True)
@@ -87,9 +88,10 @@ def load(bucket: str, catalog: str, run_id: str) -> ServedRun:
     seen = storage.read_arrays(bucket, files.seen)
     plan = storage.read_json(bucket, files.plan)
     config = cast("dict[str, object]", plan["config"])
+    vocabulary = Vocabulary.from_json(storage.read(bucket, files.vocabulary))
     return ServedRun(
         run_id=run_id,
-        vocabulary=Vocabulary.from_json(storage.read(bucket, files.vocabulary)),
+        vocabulary=vocabulary,
         titles=json.loads(storage.read(bucket, files.titles)),
         model=factors.from_arrays(storage.read_arrays(bucket, files.factors)),
         seen=SeenItems(
@@ -97,7 +99,15 @@ def load(bucket: str, catalog: str, run_id: str) -> ServedRun:
         ),
         item_likes=cast("NDArray[np.int64]", seen["item_likes"]),
         like_threshold=float(cast("float", config["like_threshold"])),
+        features=_features(bucket, files, vocabulary),
     )
+
+
+def _features(bucket: str, files: RunFiles, vocabulary: Vocabulary) -> SideFeatures:
+    if not vocabulary.features:
+        return SideFeatures.none(len(vocabulary.users), len(vocabulary.items))
+    arrays = storage.read_arrays(bucket, files.features)
+    return SideFeatures.from_arrays(vocabulary.features, arrays)
 
 
 def predict(
@@ -141,9 +151,8 @@ def _predict_with(run: ServedRun, name: str, pairs: Sequence[tuple[str, str]]) -
     scores = run.model.predict_pairs(users, items)
     some = np.flatnonzero((users >= 0) | (items >= 0))
     if len(some):
-        rows = _known_features(
-            users[some], items[some], len(vocabulary.users), vocabulary.dimension
-        )
+        # The endpoint's model knows the side features; what they add was not folded away there.
+        rows = run.features.rows(users[some], items[some])
         body = recordio.write_rows(rows, None)
         scores[some] = endpoint.score(name, jobs.variant_name(run.run_id), body)
     return [
@@ -157,13 +166,3 @@ def _predict_with(run: ServedRun, name: str, pairs: Sequence[tuple[str, str]]) -
         )
         for at, (user, item) in enumerate(pairs)
     ]
-
-
-def _known_features(
-    users: NDArray[np.int64], items: NDArray[np.int64], n_users: int, dimension: int
-) -> FeatureRows:
-    columns = np.stack([users, np.where(items >= 0, items + n_users, -1)], axis=1)
-    known = columns >= 0
-    offsets = np.concatenate([[0], np.cumsum(known.sum(axis=1))]).astype(np.int64)
-    present = columns[known]
-    return FeatureRows(offsets, present, np.ones(len(present), dtype=np.float32), dimension)

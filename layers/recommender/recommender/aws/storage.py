@@ -1,17 +1,26 @@
-"""S3: whole objects in, whole objects out."""
+"""S3: objects in and out, whole or as streams."""
 
 import io
 import json
-from collections.abc import Mapping
-from typing import cast
+import zipfile
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from types import TracebackType
+from typing import TYPE_CHECKING, Self, cast
 
 import numpy as np
-from botocore.exceptions import ClientError
+from botocore.exceptions import ClientError, IncompleteReadError
 from numpy.typing import NDArray
 
 from recommender.aws.clients import error_code, passing_troubles, s3
+from recommender.errors import ServiceUnavailableError
 from recommender.runs import SnapshotFile, json_bytes
 
+if TYPE_CHECKING:
+    from mypy_boto3_s3.type_defs import CompletedPartTypeDef
+
+CHUNK_BYTES = 8 << 20
+PART_BYTES = 16 << 20  # S3 takes 10,000 parts: 160 GB an object
 _ABSENT = frozenset({"NoSuchKey", "404", "NotFound"})
 
 
@@ -65,6 +74,25 @@ def read_version(bucket: str, file: SnapshotFile) -> bytes:
         return answer["Body"].read()
 
 
+def stream_version(bucket: str, file: SnapshotFile) -> Iterator[bytes]:
+    """Read exactly the version that a snapshot names, a chunk at a time.
+
+    Raises:
+        ServiceUnavailableError: the connection broke; the step is tried again.
+    """
+    with passing_troubles("s3:GetObjectVersion"):
+        body = s3().get_object(Bucket=bucket, Key=file.key, VersionId=file.version_id)["Body"]
+    while True:
+        try:
+            with passing_troubles("s3:GetObjectVersion"):
+                chunk = body.read(CHUNK_BYTES)
+        except IncompleteReadError as error:
+            raise ServiceUnavailableError("s3:GetObjectVersion", "IncompleteRead") from error
+        if not chunk:
+            return
+        yield chunk
+
+
 def read(bucket: str, key: str) -> bytes:
     """Read an object that must be there."""
     with passing_troubles("s3:GetObject"):
@@ -115,3 +143,112 @@ def write_arrays(bucket: str, key: str, arrays: Mapping[str, NDArray[np.generic]
     buffer = io.BytesIO()
     np.savez(buffer, **arrays)  # type: ignore[arg-type]  # numpy types its own flag as any keyword
     return write(bucket, key, buffer.getvalue(), "application/octet-stream")
+
+
+class Upload:
+    """An object that is written piece by piece; it is there once the ``with`` block ends well.
+
+    What is smaller than a part is put whole. A block that ends with an error leaves nothing
+    behind.
+    """
+
+    def __init__(self, bucket: str, key: str, content_type: str) -> None:
+        """Prepare; nothing is sent before there is a part to send."""
+        self.size = 0
+        self._bucket, self._key, self._content_type = bucket, key, content_type
+        self._pending = bytearray()
+        self._upload_id = ""
+        self._parts: list[CompletedPartTypeDef] = []
+
+    def write(self, data: bytes) -> int:
+        """Add bytes at the end."""
+        self.size += len(data)
+        self._pending += data
+        while len(self._pending) >= PART_BYTES:
+            self._send(bytes(memoryview(self._pending)[:PART_BYTES]))
+            del self._pending[:PART_BYTES]
+        return len(data)
+
+    def flush(self) -> None:
+        """Do nothing: whoever writes archives asks for it."""
+
+    def _send(self, part: bytes) -> None:
+        if not self._upload_id:
+            with passing_troubles("s3:CreateMultipartUpload"):
+                begun = s3().create_multipart_upload(
+                    Bucket=self._bucket, Key=self._key, ContentType=self._content_type
+                )
+            self._upload_id = begun["UploadId"]
+        number = len(self._parts) + 1
+        with passing_troubles("s3:UploadPart"):
+            sent = s3().upload_part(
+                Bucket=self._bucket,
+                Key=self._key,
+                UploadId=self._upload_id,
+                PartNumber=number,
+                Body=part,
+            )
+        self._parts.append({"ETag": sent["ETag"], "PartNumber": number})
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, _: TracebackType | None
+    ) -> None:
+        if kind is not None:
+            self._abort()
+        elif not self._upload_id:
+            write(self._bucket, self._key, bytes(self._pending), self._content_type)
+        else:
+            if self._pending:
+                self._send(bytes(self._pending))
+            with passing_troubles("s3:CompleteMultipartUpload"):
+                s3().complete_multipart_upload(
+                    Bucket=self._bucket,
+                    Key=self._key,
+                    UploadId=self._upload_id,
+                    MultipartUpload={"Parts": self._parts},
+                )
+
+    def _abort(self) -> None:
+        if not self._upload_id:
+            return
+        try:
+            s3().abort_multipart_upload(
+                Bucket=self._bucket, Key=self._key, UploadId=self._upload_id
+            )
+        except ClientError:
+            return  # the bucket's own rule ends abandoned uploads; the first error counts
+
+
+@dataclass(frozen=True)
+class Column:
+    """A long array that comes in pieces: ``size`` numbers of ``dtype`` in all."""
+
+    name: str
+    dtype: str
+    size: int
+    chunks: Iterable[NDArray[np.generic]]
+
+
+def write_columns(bucket: str, key: str, columns: Iterable[Column]) -> str:
+    """Write long arrays as `write_arrays` would, never holding one of them whole.
+
+    Equal numbers give equal bytes.
+    """
+    with (
+        Upload(bucket, key, "application/octet-stream") as upload,
+        zipfile.ZipFile(cast("io.BytesIO", upload), "w") as archive,
+    ):
+        for column in columns:
+            # A date of its own would make two archives of the same numbers differ.
+            entry = zipfile.ZipInfo(f"{column.name}.npy", date_time=(1980, 1, 1, 0, 0, 0))
+            with archive.open(entry, "w", force_zip64=True) as file:
+                np.lib.format.write_array_header_1_0(
+                    file,
+                    {"descr": column.dtype, "fortran_order": False, "shape": (column.size,)},
+                )
+                for chunk in column.chunks:
+                    file.write(np.ascontiguousarray(chunk, column.dtype).data.cast("B"))
+    return uri(bucket, key)

@@ -1,6 +1,7 @@
 """Write what a run trains on, and what its later steps need to know."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack
 from dataclasses import asdict
 
 import numpy as np
@@ -8,53 +9,72 @@ import numpy as np
 from recommender import encoding
 from recommender.aws import storage
 from recommender.aws.inputs import Inputs
-from recommender.encoding import Dataset
+from recommender.aws.progress import Report, silent
+from recommender.encoding import TEST, TRAIN, Dataset, Side
 from recommender.jobs import RECORDIO
-from recommender.ranking import SeenItems
 from recommender.runs import RunFiles, Snapshot, json_lines
 
 
-def write(bucket: str, files: RunFiles, inputs: Inputs, dataset: Dataset) -> dict[str, int]:
+def write(
+    bucket: str, files: RunFiles, inputs: Inputs, dataset: Dataset, report: Report = silent
+) -> dict[str, int]:
     """Write channels, vocabulary, titles, pairs and rejects of a run.
 
     Returns:
         Bytes of the train and the test channel: ``train_bytes``, ``test_bytes``.
     """
-    config, vocabulary = inputs.config, dataset.vocabulary
-    sizes: dict[str, int] = {}
-    for name, side in (("train", dataset.train), ("test", dataset.test)):
-        records = encoding.encode(side, vocabulary, config)
-        prefix = files.train if name == "train" else files.test
-        storage.write(bucket, f"{prefix}part-00000.pbr", records, RECORDIO)
-        sizes[f"{name}_bytes"] = len(records)
-    storage.write(bucket, files.vocabulary, vocabulary.to_json(), "application/json")
+    sizes = _write_channels(bucket, files, inputs, dataset, report)
+    storage.write(bucket, files.vocabulary, dataset.vocabulary.to_json(), "application/json")
+    if dataset.features.dimension:
+        storage.write_arrays(bucket, files.features, dataset.features.to_arrays())
     storage.write_json(bucket, files.titles, inputs.titles)
-    storage.write_arrays(
-        bucket,
-        files.pairs,
-        {
-            "train_users": dataset.train.users,
-            "train_items": dataset.train.items,
-            "train_labels": encoding.labels(dataset.train.ratings, config),
-            "test_users": dataset.test.users,
-            "test_items": dataset.test.items,
-            "test_labels": encoding.labels(dataset.test.ratings, config),
-            "test_likes": dataset.test.ratings >= config.like_threshold,
-        },
-    )
-    seen = SeenItems.from_pairs(
-        np.concatenate([dataset.train.users, dataset.test.users]),
-        np.concatenate([dataset.train.items, dataset.test.items]),
-        len(vocabulary.users),
-    )
-    storage.write_arrays(
-        bucket,
-        files.seen,
-        {"offsets": seen.offsets, "items": seen.items, "item_likes": dataset.item_likes},
-    )
+    storage.write_columns(bucket, files.pairs, _pairs(inputs, dataset))
+    storage.write_columns(bucket, files.seen, _seen(dataset))
     rows = [asdict(reject) for reject in inputs.rejects]
     storage.write(bucket, files.rejects, json_lines(rows), "application/x-ndjson")
     return sizes
+
+
+def _write_channels(
+    bucket: str, files: RunFiles, inputs: Inputs, dataset: Dataset, report: Report
+) -> dict[str, int]:
+    shards = inputs.config.train_shards
+    names = [f"{files.train}part-{shard:05d}.pbr" for shard in range(shards)]
+    written = 0
+    with ExitStack() as stack:
+        train = [stack.enter_context(storage.Upload(bucket, key, RECORDIO)) for key in names]
+        test = storage.Upload(bucket, f"{files.test}part-00000.pbr", RECORDIO)
+        stack.enter_context(test)
+        for side, shard, records in dataset.records(shards):
+            (train[shard] if side == TRAIN else test).write(records)
+            written += len(records)
+            report("writing", {"bytes": written})
+    return {"train_bytes": sum(one.size for one in train), "test_bytes": test.size}
+
+
+def _pairs(inputs: Inputs, dataset: Dataset) -> Iterator[storage.Column]:
+    """The rows of both sides as numbers, column by column."""
+    config = inputs.config
+    for name, side in (("train", TRAIN), ("test", TEST)):
+        size = dataset.rows_of(side)
+
+        def blocks(side: int = side) -> Iterator[Side]:
+            return dataset.blocks(side)
+
+        yield storage.Column(f"{name}_users", "<i4", size, (part.users for part in blocks()))
+        yield storage.Column(f"{name}_items", "<i4", size, (part.items for part in blocks()))
+        labels = (encoding.labels(part.ratings, config) for part in blocks())
+        yield storage.Column(f"{name}_labels", "<f4", size, labels)
+    likes = (encoding.likes(part.ratings, config) for part in dataset.blocks(TEST))
+    yield storage.Column("test_likes", "|b1", dataset.rows_of(TEST), likes)
+
+
+def _seen(dataset: Dataset) -> Iterator[storage.Column]:
+    offsets = np.concatenate(([0], np.cumsum(dataset.seen_counts)))
+    seen, likes = dataset.seen_items, dataset.item_likes
+    yield storage.Column("offsets", "<i8", offsets.size, [offsets])
+    yield storage.Column("items", "<i8", seen.size, seen.chunks())
+    yield storage.Column("item_likes", "<i8", likes.size, [likes])
 
 
 def write_plan(
@@ -88,6 +108,12 @@ def write_plan(
                 "predictor_type": inputs.config.predictor_type,
             },
             "counts": counts,
+            "rejects": {
+                "count": inputs.rows.rejects.count,
+                "kept": len(inputs.rejects),
+                "by_reason": inputs.rows.rejects.by_reason,
+            },
+            "features": list(dataset.features.columns),
             "vocabularySha256": dataset.vocabulary.sha256(),
         },
     )

@@ -31,7 +31,7 @@ ADAM = {
     "factors_wd": "0.032",
     "factors_init_sigma": "0.02",
 }
-GIBBS = {"solver": "gibbs", "num_factors": "16", "draw_factors": "12"}
+GIBBS = {"solver": "gibbs", "num_factors": "16", "draw_factors": "12", "draws": "300"}
 RICH = {**GIBBS, "implicit_features": "true"}
 STARS = {**RICH, "like_threshold": "4"}
 

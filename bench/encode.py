@@ -90,9 +90,9 @@ def make_ratings(path: Path, rows: int, kind: str, seed: int = 7) -> None:
 def _pairs(rng: np.random.Generator, rows: int, *, in_order: bool) -> tuple[np.ndarray, np.ndarray]:
     """Draw pairs of long-tailed users and items, one in a hundred twice."""
     n_users = max(40, rows // _RATINGS_OF_A_USER)
-    n_items = max(60, rows // _RATINGS_OF_AN_ITEM)
+    n_items = max(1000, rows // _RATINGS_OF_AN_ITEM)
     repeated = rows // 100
-    counts = _long_tail(rng, rows - repeated, n_users, most=n_items // 3)
+    counts = _long_tail(rng, rows - repeated, n_users, most=n_items // 2)
     users = np.repeat(np.arange(n_users), counts)
     place = np.arange(users.size) - np.repeat(np.cumsum(counts) - counts, counts)
     # Each user's items: evenly through the popular and the rare, then pushed apart where two meet.

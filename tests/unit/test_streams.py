@@ -1,0 +1,80 @@
+"""Objects that stream in and out: parts, whole objects, and what an error leaves behind."""
+
+import numpy as np
+import pytest
+from botocore.exceptions import IncompleteReadError
+from botocore.response import StreamingBody
+from recommender.aws import storage
+from recommender.errors import ServiceUnavailableError
+from recommender.runs import SnapshotFile
+
+from testbed.stage import Stage
+
+PART = 5 << 20  # the least that S3 takes for any part but the last
+
+
+def pieces(size: int) -> list[bytes]:
+    data = np.random.default_rng(1).integers(0, 256, size, dtype=np.uint8).tobytes()
+    return [data[at : at + 700_001] for at in range(0, size, 700_001)]
+
+
+@pytest.mark.parametrize("size", [0, 10, PART - 1, PART, 2 * PART, 2 * PART + 3_000_000])
+def test_an_object_written_in_pieces_is_their_sum(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch, size: int
+) -> None:
+    monkeypatch.setattr(storage, "PART_BYTES", PART)
+    with storage.Upload(stage.artifacts, "runs/a", "text/plain") as upload:
+        for piece in pieces(size):
+            upload.write(piece)
+    assert upload.size == size
+    assert stage.kept("runs/a") == b"".join(pieces(size))
+    head = stage.s3.head_object(Bucket=stage.artifacts, Key="runs/a")
+    assert head["ContentType"] == "text/plain"
+
+
+@pytest.mark.parametrize("size", [10, 2 * PART + 5])
+def test_an_error_leaves_neither_object_nor_parts(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch, size: int
+) -> None:
+    monkeypatch.setattr(storage, "PART_BYTES", PART)
+
+    def interrupted() -> None:
+        with storage.Upload(stage.artifacts, "runs/a", "text/plain") as upload:
+            for piece in pieces(size):
+                upload.write(piece)
+            raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        interrupted()
+    assert stage.keys() == []
+    assert not stage.s3.list_multipart_uploads(Bucket=stage.artifacts).get("Uploads")
+
+
+def test_long_arrays_are_read_back_as_they_were(stage: Stage) -> None:
+    numbers = np.arange(100_000, dtype=np.int32)
+    columns = [
+        storage.Column("users", "<i4", numbers.size, np.array_split(numbers, 7)),
+        storage.Column("likes", "|b1", 3, [np.array([True, False, True])]),
+    ]
+    storage.write_columns(stage.artifacts, "runs/a.npz", columns)
+    first = stage.kept("runs/a.npz")
+    found = storage.read_arrays(stage.artifacts, "runs/a.npz")
+    assert found["users"].tolist() == numbers.tolist()
+    assert found["likes"].tolist() == [True, False, True]
+    storage.write_columns(stage.artifacts, "runs/a.npz", columns)
+    assert stage.kept("runs/a.npz") == first
+
+
+def test_a_connection_that_breaks_within_an_object_is_tried_again(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stage.upload("ratings/films/a", b"1,2,3\n")
+    (file,) = storage.list_latest(stage.ratings, "ratings/films/")
+    assert isinstance(file, SnapshotFile)
+
+    def cut(self: StreamingBody, amt: int | None = None) -> bytes:
+        raise IncompleteReadError(actual_bytes=1, expected_bytes=6)
+
+    monkeypatch.setattr(StreamingBody, "read", cut)
+    with pytest.raises(ServiceUnavailableError):
+        list(storage.stream_version(stage.ratings, file))

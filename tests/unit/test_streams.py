@@ -46,7 +46,7 @@ def test_an_error_leaves_neither_object_nor_parts(
 
     with pytest.raises(ZeroDivisionError):
         interrupted()
-    assert stage.keys() == []
+    assert stage.listing() == []
     assert not stage.s3.list_multipart_uploads(Bucket=stage.artifacts).get("Uploads")
 
 

@@ -39,21 +39,6 @@ def executions(stack: Stack) -> list[dict[str, Any]]:
     return sorted(found["executions"], key=lambda one: one["startDate"])
 
 
-def wait_for_quiet(stack: Stack, seconds: float = 120) -> list[dict[str, Any]]:
-    """Wait until no execution runs and no catalog is waiting for one.
-
-    Raises:
-        RunError: that took too long.
-    """
-    deadline = time.monotonic() + seconds
-    while time.monotonic() < deadline:
-        found = executions(stack)
-        if found and all(one["status"] != "RUNNING" for one in found):
-            return found
-        time.sleep(0.2)
-    raise RunError(f"a run is still going after {seconds:.0f} s")
-
-
 def follow(
     stack: Stack,
     known: set[str],

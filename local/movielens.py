@@ -116,7 +116,7 @@ def _tab_separated(ratings: pa.Table) -> bytes:
 
 
 def _piped(table: pa.Table) -> bytes:
-    """Write a table as the files ``u.item`` and ``u.user`` are: no header, columns in their order."""
+    """Write a table as ``u.item`` and ``u.user`` are: no header, columns in their order."""
     rows = table.to_pylist()
     names = table.column_names
     return "".join(

@@ -5,6 +5,7 @@ import zipfile
 from pathlib import Path
 
 import pytest
+
 from local import movielens
 
 ROWS = {"ua.base": 90_570, "ua.test": 9_430, "u.item": 1_682, "u.user": 943}

@@ -9,6 +9,7 @@ from aws_lambda_powertools.utilities.typing import LambdaContext
 from recommender.aws import inputs, leases, outcomes, progress, snapshots, tensors
 from recommender.encoding import Dataset
 from recommender.errors import MissingRatingsError
+from recommender.hyperparameters import job_hyperparameters
 from recommender.observability import logger, metrics
 from recommender.runs import run_id
 from recommender.settings import EncodeRatingsSettings
@@ -27,8 +28,8 @@ def lambda_handler(event: dict[str, Any], context: LambdaContext) -> dict[str, o
     )
     if not snapshot.files:
         raise MissingRatingsError(catalog)
-    hyperparameters = settings.stack_hyperparameters()
-    plan = {"image": settings.training_image, "hyperparameters": hyperparameters}
+    stack = settings.stack_hyperparameters()
+    plan = {"image": settings.training_image, "hyperparameters": stack}
     files, ended = outcomes.open_run(
         settings.artifacts_bucket, catalog, run_id(snapshot, plan), execution
     )
@@ -45,11 +46,17 @@ def lambda_handler(event: dict[str, Any], context: LambdaContext) -> dict[str, o
             settings.artifacts_bucket,
             snapshot,
             execution,
+            stack,
             threads,
             report,
         )
         dataset = Dataset(catalog, read.rows, read.config, threads, read.side_tables)
-        sizes = tensors.write(settings.artifacts_bucket, files, read, dataset, report)
+        hyperparameters = job_hyperparameters(
+            stack, read.config, dataset.vocabulary, dataset.features
+        )
+        sizes = tensors.write(
+            settings.artifacts_bucket, files, read, dataset, hyperparameters, report
+        )
     counts = tensors.write_plan(
         settings.artifacts_bucket,
         files,

@@ -72,7 +72,7 @@ def test_every_setting_is_read() -> None:
     }
 
 
-@pytest.mark.parametrize("data", [None, json.dumps(FULL).encode()])
+@pytest.mark.parametrize("data", [None, b'{"features": {}}', json.dumps(FULL).encode()])
 def test_settings_survive_a_plan(data: bytes | None) -> None:
     config = parse_config(KEY, data)
     assert config_from_dict(json.loads(json.dumps(config.to_dict()))) == config
@@ -117,7 +117,13 @@ def test_settings_survive_a_plan(data: bytes | None) -> None:
         ({"hyperparameters": {"epochs": ""}}, "$.hyperparameters.epochs", ['""', "1 character"]),
         ({"hyperparameters": {"a": "x" * 257}}, "$.hyperparameters.a", ["256 characters"]),
         ({"hyperparameters": {"feature_dim": 9}}, "$.hyperparameters", ['"feature_dim"']),
-        ({"hyperparameters": {"predictor_type": "r"}}, "$.hyperparameters", ["its own field"]),
+        (
+            {"hyperparameters": {"predictor_type": "r"}},
+            "$.hyperparameters",
+            ["of their own"],
+        ),
+        ({"hyperparameters": {"like_threshold": 3}}, "$.hyperparameters", ['"like_threshold"']),
+        ({"hyperparameters": {"field_sizes": "3,4"}}, "$.hyperparameters", ['"field_sizes"']),
         ({"hyperparameters": {"epochs\n": 9}}, "$.hyperparameters", ["epochs"]),
         ({"hyperparameters": {f"h{n}": n for n in range(81)}}, "$.hyperparameters", ["80"]),
         ([], "$", ["[]", "an object"]),

@@ -12,8 +12,8 @@ from typing import Any, TypedDict
 import fastjsonschema
 
 from recommender.errors import InvalidCatalogNameError, InvalidConfigError
+from recommender.feature_columns import FeatureColumn
 from recommender.rating_form import RatingForm
-from recommender.side_features import FeatureColumn
 
 _NAME = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,30}[a-z0-9])?")
 _RATINGS = "ratings"
@@ -36,7 +36,8 @@ class CatalogConfig:
         last_per_user: set so many of each user's latest ratings aside instead, if not 0.
         train_shards: into how many files the train channel is cut.
         form: how the rating files are written, where that shall not be guessed.
-        features: "user" or "item" -> the columns of its side file that become features.
+        features: "user" or "item" -> the columns of its side file that become features; None
+            if that is to be found out.
         max_training_seconds: when training is stopped; the stack's own limit holds too.
     """
 
@@ -51,15 +52,17 @@ class CatalogConfig:
     last_per_user: int = 0
     train_shards: int = 1
     form: RatingForm = field(default_factory=RatingForm)
-    features: Mapping[str, tuple[FeatureColumn, ...]] = field(default_factory=dict)
+    features: Mapping[str, tuple[FeatureColumn, ...]] | None = None
 
     def to_dict(self) -> dict[str, object]:
         """For a run's plan; :func:`config_from_dict` reads it back."""
         form = {"separator": self.form.separator, "columns": dict(self.form.columns)}
-        features = {
-            noun: [{**vars(column), "bounds": list(column.bounds)} for column in columns]
-            for noun, columns in self.features.items()
-        }
+        features = None
+        if self.features is not None:
+            features = {
+                noun: [{**vars(column), "bounds": list(column.bounds)} for column in columns]
+                for noun, columns in self.features.items()
+            }
         hyperparameters = dict(self.hyperparameters)
         return {
             **vars(self),
@@ -179,7 +182,7 @@ def parse_config(key: str, data: bytes | None) -> CatalogConfig:
         last_per_user=int(split.get("last_per_user", defaults.last_per_user)),
         train_shards=int(training.get("shards", defaults.train_shards)),
         form=RatingForm(settings.get("separator", ""), settings.get("columns", {})),
-        features=_feature_columns(settings.get("features", _Features())),
+        features=_feature_columns(settings["features"]) if "features" in settings else None,
     )
 
 
@@ -238,11 +241,12 @@ def _check_together(key: str, settings: _Document) -> None:
 def config_from_dict(facts: Mapping[str, Any]) -> CatalogConfig:
     """Read back what :meth:`CatalogConfig.to_dict` wrote."""
     form = RatingForm(**facts["form"]) if "form" in facts else RatingForm()
-    features = {
+    told = facts.get("features")
+    features = told and {
         noun: tuple(
             FeatureColumn(**{**column, "bounds": tuple(column["bounds"])}) for column in columns
         )
-        for noun, columns in facts.get("features", {}).items()
+        for noun, columns in told.items()
     }
     return CatalogConfig(**{**facts, "form": form, "features": features})
 
@@ -316,8 +320,8 @@ def _explain(error: fastjsonschema.JsonSchemaValueException) -> tuple[str, str]:
         ]
         if patterns:
             expected = (
-                "expected lower-case names; feature_dim follows from the data and predictor_type "
-                "has its own field"
+                "expected lower-case names; feature_dim and field_sizes follow from the data, "
+                "predictor_type and like_threshold have fields of their own"
             )
         else:
             expected = "expected " + ", ".join(definition["properties"])

@@ -48,8 +48,9 @@ def lambda_handler(event: dict[str, Any], context: LambdaContext) -> dict[str, o
             threads,
             report,
         )
-        dataset = Dataset(catalog, read.rows, read.config, threads, read.side_tables)
-        sizes = tensors.write(settings.artifacts_bucket, files, read, dataset, report)
+        with read.rows.spool.within_memory():
+            dataset = Dataset(catalog, read.rows, read.config, threads, read.side_tables)
+            sizes = tensors.write(settings.artifacts_bucket, files, read, dataset, report)
     counts = tensors.write_plan(
         settings.artifacts_bucket,
         files,

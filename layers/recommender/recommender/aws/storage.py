@@ -9,11 +9,12 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Self, cast
 
 import numpy as np
-from botocore.exceptions import ClientError, IncompleteReadError
+from botocore.exceptions import BotoCoreError, ClientError, IncompleteReadError
 from numpy.typing import NDArray
 
 from recommender.aws.clients import error_code, passing_troubles, s3
 from recommender.errors import ServiceUnavailableError
+from recommender.observability import logger
 from recommender.runs import SnapshotFile, json_bytes
 
 if TYPE_CHECKING:
@@ -149,7 +150,7 @@ class Upload:
     """An object that is written piece by piece; it is there once the ``with`` block ends well.
 
     What is smaller than a part is put whole. A block that ends with an error leaves nothing
-    behind.
+    behind, nor does an upload that S3 does not complete.
     """
 
     def __init__(self, bucket: str, key: str, content_type: str) -> None:
@@ -198,18 +199,26 @@ class Upload:
     ) -> None:
         if kind is not None:
             self._abort()
-        elif not self._upload_id:
+            return
+        try:
+            self._finish()
+        except BaseException:
+            self._abort()
+            raise
+
+    def _finish(self) -> None:
+        if not self._upload_id:
             write(self._bucket, self._key, bytes(self._pending), self._content_type)
-        else:
-            if self._pending:
-                self._send(bytes(self._pending))
-            with passing_troubles("s3:CompleteMultipartUpload"):
-                s3().complete_multipart_upload(
-                    Bucket=self._bucket,
-                    Key=self._key,
-                    UploadId=self._upload_id,
-                    MultipartUpload={"Parts": self._parts},
-                )
+            return
+        if self._pending:
+            self._send(bytes(self._pending))
+        with passing_troubles("s3:CompleteMultipartUpload"):
+            s3().complete_multipart_upload(
+                Bucket=self._bucket,
+                Key=self._key,
+                UploadId=self._upload_id,
+                MultipartUpload={"Parts": self._parts},
+            )
 
     def _abort(self) -> None:
         if not self._upload_id:
@@ -218,8 +227,11 @@ class Upload:
             s3().abort_multipart_upload(
                 Bucket=self._bucket, Key=self._key, UploadId=self._upload_id
             )
-        except ClientError:
-            return  # the bucket's own rule ends abandoned uploads; the first error counts
+        except (ClientError, BotoCoreError) as error:
+            # The first error is the one to tell. The bucket's own rule ends abandoned uploads,
+            # as it must when the function is killed.
+            facts = {"key": self._key, "reason": str(error)}
+            logger.warning("parts of an upload are left behind", extra=facts)
 
 
 @dataclass(frozen=True)

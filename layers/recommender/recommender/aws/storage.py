@@ -140,10 +140,18 @@ def read_arrays(bucket: str, key: str) -> dict[str, NDArray[np.generic]]:
 
 
 def write_arrays(bucket: str, key: str, arrays: Mapping[str, NDArray[np.generic]]) -> str:
-    """Write named arrays (numpy's ``.npz``)."""
+    """Write named arrays (numpy's ``.npz``). Equal arrays give equal bytes."""
     buffer = io.BytesIO()
-    np.savez(buffer, **arrays)  # type: ignore[arg-type]  # numpy types its own flag as any keyword
+    with zipfile.ZipFile(buffer, "w") as archive:
+        for name, array in arrays.items():
+            with archive.open(_undated(name), "w", force_zip64=True) as file:
+                np.lib.format.write_array(file, np.asanyarray(array), allow_pickle=False)
     return write(bucket, key, buffer.getvalue(), "application/octet-stream")
+
+
+def _undated(name: str) -> zipfile.ZipInfo:
+    """Describe an array of an archive: with a date, equal arrays would make unequal archives."""
+    return zipfile.ZipInfo(f"{name}.npy", date_time=(1980, 1, 1, 0, 0, 0))
 
 
 class Upload:
@@ -254,9 +262,7 @@ def write_columns(bucket: str, key: str, columns: Iterable[Column]) -> str:
         zipfile.ZipFile(cast("io.BytesIO", upload), "w") as archive,
     ):
         for column in columns:
-            # A date of its own would make two archives of the same numbers differ.
-            entry = zipfile.ZipInfo(f"{column.name}.npy", date_time=(1980, 1, 1, 0, 0, 0))
-            with archive.open(entry, "w", force_zip64=True) as file:
+            with archive.open(_undated(column.name), "w", force_zip64=True) as file:
                 np.lib.format.write_array_header_1_0(
                     file,
                     {"descr": column.dtype, "fortran_order": False, "shape": (column.size,)},

@@ -50,13 +50,14 @@ def lambda_handler(event: dict[str, Any], context: LambdaContext) -> dict[str, o
             threads,
             report,
         )
-        dataset = Dataset(catalog, read.rows, read.config, threads, read.side_tables)
-        hyperparameters = job_hyperparameters(
-            stack, read.config, dataset.vocabulary, dataset.features
-        )
-        sizes = tensors.write(
-            settings.artifacts_bucket, files, read, dataset, hyperparameters, report
-        )
+        with read.rows.spool.within_memory():
+            dataset = Dataset(catalog, read.rows, read.config, threads, read.side_tables)
+            hyperparameters = job_hyperparameters(
+                stack, read.config, dataset.vocabulary, dataset.features
+            )
+            sizes = tensors.write(
+                settings.artifacts_bucket, files, read, dataset, hyperparameters, report
+            )
     counts = tensors.write_plan(
         settings.artifacts_bucket,
         files,

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from recommender.assessment import Assessment, Champion, Pairs, assess
 from recommender.catalog import CatalogConfig
+from recommender.gates import Gate
 from recommender.machine import BINARY_CLASSIFIER, REGRESSOR
 from recommender.ranking import PairModel
 from recommender.vocabulary import Vocabulary
@@ -141,6 +142,20 @@ def test_a_challenger_may_be_worse_than_the_champion_by_the_tolerance(
 ) -> None:
     champion = Champion("old", VOCABULARY, planted())
     assert judged(planted(strength=strength), champion).verdict.promoted is promoted
+
+
+@pytest.mark.parametrize(
+    ("gate", "promoted"),
+    [
+        (Gate(minimum={"auc": 1.0, "hit_rate": 0.1}), True),
+        (Gate(maximum={"cross_entropy": 0.001}), False),
+        (Gate(minimum={"coverage": 1.0}), False),
+        (Gate(baseline_margin=0.99), False),
+    ],
+)
+def test_the_gate_of_the_catalog_is_the_one_that_judges(gate: Gate, *, promoted: bool) -> None:
+    config = CatalogConfig(top_n=1, gate=gate)
+    assert judged(planted(), config=config).verdict.promoted is promoted
 
 
 def test_a_champion_of_the_other_kind_is_not_compared_with() -> None:

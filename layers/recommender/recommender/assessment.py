@@ -124,7 +124,7 @@ def assess(
         champion_run=None if champion is None else champion.run_id,
         ranking=ranking,
         popularity=popularity,
-        verdict=judge(challenger, baseline, serving, config.gate_tolerance),
+        verdict=judge(challenger, baseline, serving, config.gate, ranking),
     )
 
 

@@ -13,6 +13,7 @@ import fastjsonschema
 
 from recommender.errors import InvalidCatalogNameError, InvalidConfigError
 from recommender.feature_columns import FeatureColumn
+from recommender.gates import Gate, GateSettings, gate_of, misplaced_limit
 from recommender.rating_form import RatingForm
 
 _NAME = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,30}[a-z0-9])?")
@@ -32,7 +33,7 @@ class CatalogConfig:
         holdout_fraction: share of the pairs set aside as test set if no file is one.
         top_n: how many items each user is recommended.
         reject_limit: largest share of a file's rows that may be unusable.
-        gate_tolerance: how much worse than the champion's, relatively, a loss may be.
+        gate: when a new model may serve.
         last_per_user: set so many of each user's latest ratings aside instead, if not 0.
         train_shards: into how many files the train channel is cut.
         form: how the rating files are written, where that shall not be guessed.
@@ -47,7 +48,7 @@ class CatalogConfig:
     holdout_fraction: float = 0.1
     top_n: int = 10
     reject_limit: float = 0.1
-    gate_tolerance: float = 0.01
+    gate: Gate = field(default_factory=Gate)
     max_training_seconds: int = 432_000
     last_per_user: int = 0
     train_shards: int = 1
@@ -69,6 +70,7 @@ class CatalogConfig:
             "hyperparameters": hyperparameters,
             "form": form,
             "features": features,
+            "gate": self.gate.to_dict(),
         }
 
 
@@ -110,10 +112,6 @@ class _Split(TypedDict, total=False):
     last_per_user: int
 
 
-class _Gate(TypedDict, total=False):
-    tolerance: float
-
-
 class _Feature(TypedDict, total=False):
     kind: str
     separator: str
@@ -142,7 +140,7 @@ class _Document(TypedDict, total=False):
     split: _Split
     top_n: int
     reject_limit: float
-    gate: _Gate
+    gate: GateSettings
     training: _Training
 
 
@@ -166,7 +164,7 @@ def parse_config(key: str, data: bytes | None) -> CatalogConfig:
         raise InvalidConfigError(key, *_explain(error)) from None
     _check_together(key, settings)
     defaults = CatalogConfig()
-    split, gate = settings.get("split", _Split()), settings.get("gate", _Gate())
+    split = settings.get("split", _Split())
     training = settings.get("training", _Training())
     return CatalogConfig(
         like_threshold=float(settings.get("like_threshold", defaults.like_threshold)),
@@ -177,7 +175,7 @@ def parse_config(key: str, data: bytes | None) -> CatalogConfig:
         holdout_fraction=float(split.get("fraction", defaults.holdout_fraction)),
         top_n=int(settings.get("top_n", defaults.top_n)),
         reject_limit=float(settings.get("reject_limit", defaults.reject_limit)),
-        gate_tolerance=float(gate.get("tolerance", defaults.gate_tolerance)),
+        gate=gate_of(settings.get("gate", GateSettings())),
         max_training_seconds=int(training.get("max_seconds", defaults.max_training_seconds)),
         last_per_user=int(split.get("last_per_user", defaults.last_per_user)),
         train_shards=int(training.get("shards", defaults.train_shards)),
@@ -210,6 +208,12 @@ def _check_together(key: str, settings: _Document) -> None:
         raise InvalidConfigError(
             key, "$.split", f"{_shown(split)} is not allowed; expected fraction or last_per_user"
         )
+    predictor_type = settings.get("predictor_type", CatalogConfig().predictor_type)
+    misplaced = misplaced_limit(settings.get("gate", GateSettings()), predictor_type)
+    if misplaced:
+        path, limit, expected = misplaced
+        reason = f"{_shown(limit)} is not allowed; {expected}"
+        raise InvalidConfigError(key, f"$.gate.{path}", reason)
     features = settings.get("features", _Features())
     for side, wanted in (
         ("users", features.get("users", {})),
@@ -248,7 +252,8 @@ def config_from_dict(facts: Mapping[str, Any]) -> CatalogConfig:
         )
         for noun, columns in told.items()
     }
-    return CatalogConfig(**{**facts, "form": form, "features": features})
+    gate = Gate(**facts.get("gate", {}))
+    return CatalogConfig(**{**facts, "form": form, "features": features, "gate": gate})
 
 
 class _Objection(Exception):  # noqa: N818 - a message on its way, never seen outside

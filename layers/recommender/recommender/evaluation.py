@@ -1,12 +1,14 @@
 """Is the new model good enough? Metrics, baselines, and the verdict of the gate."""
 
 import math
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, fields
 
 import numpy as np
 
 from recommender.errors import ShapeMismatchError
 from recommender.features import Float64s, Floats, Integers
+from recommender.gates import Gate
 
 _CLIP = 1e-15
 _THRESHOLD = 0.5
@@ -237,7 +239,11 @@ def ranking_metrics(
 
 
 def judge(
-    challenger: Metrics, baseline: Metrics, champion: Metrics | None, tolerance: float
+    challenger: Metrics,
+    baseline: Metrics,
+    champion: Metrics | None,
+    gate: Gate,
+    ranking: RankingMetrics | None = None,
 ) -> Verdict:
     """Decide whether the challenger may replace the champion.
 
@@ -245,7 +251,8 @@ def judge(
         challenger: the new model on the test set.
         baseline: the item means on the same test set.
         champion: the serving model on the same test set, if there is one.
-        tolerance: by which share of the champion's loss the challenger may be worse, such as 0.01.
+        gate: what is asked of the challenger.
+        ranking: what the new model's lists reach, for limits on that.
 
     Returns:
         Promoted with what it is better than, or not promoted with everything that is wrong.
@@ -263,27 +270,70 @@ def judge(
     baseline_name, baseline_loss = baseline.loss
     if name != baseline_name:
         raise ShapeMismatchError("the baseline's loss", name, baseline_name)
-    ours = f"The new model's {name} {loss:.4f} is"
-    against, passed = [], []
-    if loss < baseline_loss:
-        passed.append(f"{ours} better than the item means' {baseline_loss:.4f}.")
-    else:
-        against.append(f"{ours} not better than the item means' {baseline_loss:.4f}.")
+    findings = [_beside_baseline(name, loss, baseline_loss, gate.baseline_margin)]
+    findings.append(_beside_champion(name, loss, champion, gate.tolerance))
+    lists = ranking.as_dict() if ranking is not None and ranking.users else {}
+    findings += _beside_limits({**challenger.as_dict(), **lists}, gate)
+    against = tuple(reason for is_good, reason in findings if not is_good)
+    return Verdict(promoted=not against, reasons=against or tuple(r for _, r in findings))
+
+
+_Finding = tuple[bool, str]
+"""Whether something speaks for the challenger, and the sentence that says so."""
+
+
+def _beside_baseline(name: str, loss: float, baseline: float, margin: float) -> _Finding:
+    ours, theirs = _told_apart(loss, baseline)
+    is_better = loss < baseline * (1.0 - margin)
+    share = f" by more than {margin:.1%}" if margin else ""
+    comparison = f"{'' if is_better else 'not '}better than the item means' {theirs}{share}"
+    return is_better, f"The new model's {name} {ours} is {comparison}."
+
+
+def _beside_champion(
+    name: str, loss: float, champion: Metrics | None, tolerance: float
+) -> _Finding:
     if champion is None:
-        passed.append("No model serves yet.")
-        return Verdict(promoted=not against, reasons=tuple(against or passed))
+        return True, "No model serves yet."
     champion_name, champion_loss = champion.loss
-    share = f"{tolerance:.1%}"
     if champion_name != name:
-        passed.append(f"The serving model has no {name} to compare with, only {champion_name}.")
-    elif not math.isfinite(champion_loss):
-        passed.append(f"The serving model's {name} is not finite.")
-    elif loss > champion_loss * (1.0 + tolerance):
-        against.append(
-            f"{ours} more than {share} worse than the serving one's {champion_loss:.4f}."
-        )
-    elif loss > champion_loss:
-        passed.append(f"{ours} at most {share} worse than the serving one's {champion_loss:.4f}.")
+        return True, f"The serving model has no {name} to compare with, only {champion_name}."
+    if not math.isfinite(champion_loss):
+        return True, f"The serving model's {name} is not finite."
+    ours, theirs = _told_apart(loss, champion_loss)
+    share = f"{tolerance:.1%}"
+    is_good = loss <= champion_loss * (1.0 + tolerance)
+    if loss <= champion_loss:
+        comparison = "no worse"
     else:
-        passed.append(f"{ours} no worse than the serving one's {champion_loss:.4f}.")
-    return Verdict(promoted=not against, reasons=tuple(against or passed))
+        comparison = f"{'at most' if is_good else 'more than'} {share} worse"
+    return (
+        is_good,
+        f"The new model's {name} {ours} is {comparison} than the serving one's {theirs}.",
+    )
+
+
+def _beside_limits(figures: Mapping[str, float], gate: Gate) -> Iterator[_Finding]:
+    for side, limits in (("minimum", gate.minimum), ("maximum", gate.maximum)):
+        for name, limit in limits.items():
+            if name not in figures:
+                asked = f"gate.{side} asks for {limit:g}"
+                yield False, f"The new model's {name} cannot be told on this test set; {asked}."
+                continue
+            ours, theirs = _told_apart(figures[name], limit)
+            is_least = side == "minimum"
+            is_good = figures[name] >= limit if is_least else figures[name] <= limit
+            if is_good:
+                comparison = "not below" if is_least else "not above"
+            else:
+                comparison = "below" if is_least else "above"
+            yield is_good, f"The new model's {name} {ours} is {comparison} gate.{side}, {theirs}."
+
+
+def _told_apart(one: float, other: float) -> tuple[str, str]:
+    """Write two figures with four digits, or with as many as it takes to see which is larger."""
+    for digits in range(4, 17):
+        texts = f"{one:.{digits}f}", f"{other:.{digits}f}"
+        if texts[0] != texts[1] or one == other:
+            break
+    return texts

@@ -1,15 +1,18 @@
 """The rows of a run between its two passes: in memory while they are few, in a file once not."""
 
+import errno
 import os
 import tempfile
 import weakref
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import BinaryIO
 
 import numpy as np
 import numpy.typing as npt
 
+from recommender.errors import NoRoomError
 from recommender.rating_table import RatingRows
 
 Bytes = npt.NDArray[np.uint8]
@@ -17,6 +20,7 @@ Bytes = npt.NDArray[np.uint8]
 _MOST_IN_MEMORY = 64 << 20
 _BYTES_OF_A_CHUNK = 4 << 20
 _ROWS_OF_A_BLOCK = 1 << 16
+_FULL = frozenset({errno.ENOSPC, errno.EDQUOT})
 _MOST_NARROW = (1 << 32) - 2  # a timestamp below this fits four bytes, with -1 for none
 
 
@@ -72,14 +76,31 @@ class RowSpool:
     def __init__(self, directory: str | None = None) -> None:
         """Start empty; the file, if it comes to one, has no name and goes with this object."""
         self.blocks: list[SpooledRows] = []
-        self.rows = 0
+        self.rows = 0  # that later calls can read
         self._scratch = _Scratch(directory)
         self._open: list[RatingRows] = []
         self._open_rows = 0
         self._open_is_test = False
 
+    @contextmanager
+    def within_memory(self) -> Iterator[None]:
+        """Say what did not fit when the memory runs out.
+
+        Raises:
+            NoRoomError: instead of a ``MemoryError``.
+        """
+        try:
+            yield
+        except MemoryError as error:
+            rows = self.rows + self._open_rows
+            raise NoRoomError("memory", rows, self._scratch.size, "EncodeMemoryMB") from error
+
     def append(self, rows: RatingRows, *, is_test: bool) -> None:
-        """Add rows behind those that are there."""
+        """Add rows behind those that are there.
+
+        Raises:
+            NoRoomError: the disk is full.
+        """
         if is_test != self._open_is_test:
             self.close()
         self._open_is_test = is_test
@@ -104,7 +125,7 @@ class RowSpool:
         ]
         at = self._scratch.size
         for part in parts:
-            self._scratch.append(part)
+            self._scratch.append(part, self.rows)
         self.blocks.append(
             SpooledRows(self.rows, rows, self._open_is_test, at, is_narrow, self._scratch)
         )
@@ -121,9 +142,13 @@ class NumberSpool:
         self._scratch = _Scratch(directory)
 
     def append(self, numbers: npt.NDArray[np.int32]) -> None:
-        """Add numbers at the end."""
+        """Add numbers at the end.
+
+        Raises:
+            NoRoomError: the disk is full.
+        """
+        self._scratch.append(numbers, self.size)
         self.size += numbers.size
-        self._scratch.append(numbers)
 
     def chunks(self) -> Iterator[npt.NDArray[np.int32]]:
         """Read all numbers, in order."""
@@ -141,12 +166,21 @@ class _Scratch:
         self._file: BinaryIO | None = None
         self._chunks: list[Bytes] = []
 
-    def append(self, data: npt.NDArray[np.generic]) -> None:
-        self.size += data.nbytes
+    def append(self, data: npt.NDArray[np.generic], rows: int) -> None:
+        """Add bytes at the end; ``rows`` are there already, for the message of an error."""
         self._chunks.append(np.ascontiguousarray(data).view(np.uint8))
+        size = self.size + data.nbytes
+        if self._file is not None or size > _MOST_IN_MEMORY:
+            try:
+                self._flush()
+            except OSError as error:
+                if error.errno not in _FULL:
+                    raise
+                raise NoRoomError("disk", rows, self.size, "EncodeDiskMB") from error
+        self.size = size
+
+    def _flush(self) -> None:
         if self._file is None:
-            if self.size <= _MOST_IN_MEMORY:
-                return
             self._file = tempfile.TemporaryFile(dir=self._directory, buffering=0)  # noqa: SIM115
             weakref.finalize(self, self._file.close)
         for chunk in self._chunks:

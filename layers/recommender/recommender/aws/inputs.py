@@ -54,7 +54,7 @@ def read(
         report: is told how far it has come.
 
     Raises:
-        InvalidConfigError, MalformedItemsError, MissingRatingsError: see there.
+        InvalidConfigError, MalformedItemsError, MissingRatingsError, NoRoomError: see there.
         MalformedRatingsError: one or more rating files cannot be used; all are remembered, so
             that the next run can do without them.
     """
@@ -83,7 +83,8 @@ def read(
         into = rows.builder(file.key, is_test=is_test_key(file.key))
         chunks = counted(storage.stream_version(ratings_bucket, file))
         try:
-            read_ratings(chunks, into, config.reject_limit, config.form, threads)
+            with rows.spool.within_memory():
+                read_ratings(chunks, into, config.reject_limit, config.form, threads)
         except MalformedRatingsError as error:
             snapshots.refuse(artifacts_bucket, snapshot.catalog, file, execution, str(error))
             refused.append(error)

@@ -132,6 +132,8 @@ class Dataset:
         seen_counts: ``(users,)`` how many items each user rated, on either side.
         seen_items: those items' numbers, user after user, ascending.
         features: the side features of users and items.
+        rows_read: how many rows were read and usable, whether they count or not.
+        encoded_rows: how many of these `records` has passed by now.
     """
 
     def __init__(
@@ -149,6 +151,7 @@ class Dataset:
         """
         rows.spool.close()
         self._spool, self._config, self._threads = rows.spool, config, threads
+        self.rows_read, self.encoded_rows = rows.spool.rows, 0
         self._users, self._items = Numbering.of(rows.users), Numbering.of(rows.items)
         names = self._users.names, self._items.names
         wanted = {noun: (table, config.features[noun]) for noun, table in side_tables.items()}
@@ -239,9 +242,11 @@ class Dataset:
                     start, shard = end, shard + 1
             return found
 
+        self.encoded_rows = 0
         numbered = zip(self._spool.blocks, self._firsts, strict=True)
-        for _, found in ahead(encoded, numbered, self._threads):
+        for (block, _), found in ahead(encoded, numbered, self._threads):
             yield from found
+            self.encoded_rows += len(block)
 
     def _rows(self, block: SpooledRows, side: int) -> Side:
         fates = self._fates[block.first : block.first + len(block)]

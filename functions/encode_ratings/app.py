@@ -49,7 +49,7 @@ def lambda_handler(event: dict[str, Any], context: LambdaContext) -> dict[str, o
             report,
         )
         report("settling", {"rows": read.rows.spool.rows})
-        with read.rows.spool.within_memory():
+        with read.rows.spool.within_room():
             dataset = Dataset(catalog, read.rows, read.config, threads, read.side_tables)
             sizes = tensors.write(settings.artifacts_bucket, files, read, dataset, report)
     counts = tensors.write_plan(

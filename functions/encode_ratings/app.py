@@ -39,7 +39,7 @@ def lambda_handler(event: dict[str, Any], context: LambdaContext) -> dict[str, o
         return {"outcome": "unchanged", "runId": files.run_id}
 
     logger.info("reading", extra={"run": files.run_id, "files": len(snapshot.files)})
-    report = progress.reporter(settings.artifacts_bucket, files)
+    report = progress.reporter(settings.state_table, catalog, execution, files.run_id)
     with ThreadPoolExecutor(os.cpu_count()) as threads:
         read = inputs.read(
             settings.ratings_bucket,
@@ -50,7 +50,8 @@ def lambda_handler(event: dict[str, Any], context: LambdaContext) -> dict[str, o
             threads,
             report,
         )
-        with read.rows.spool.within_memory():
+        report("settling", {"rows": read.rows.spool.rows})
+        with read.rows.spool.within_room():
             dataset = Dataset(catalog, read.rows, read.config, threads, read.side_tables)
             hyperparameters = job_hyperparameters(
                 stack, read.config, dataset.vocabulary, dataset.features

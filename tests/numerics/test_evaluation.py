@@ -8,10 +8,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from recommender.errors import ShapeMismatchError
 from recommender.evaluation import (
+    ItemMeans,
     Metrics,
     RankingMetrics,
     classification_metrics,
-    item_mean_baseline,
     judge,
     ranking_metrics,
     regression_metrics,
@@ -102,14 +102,21 @@ def test_labels_and_predictions_must_be_as_many_and_not_none(function, labels, p
 def test_the_baseline_is_the_item_s_mean_drawn_towards_the_mean_of_all():
     items = np.array([0, 0, 0, 2])
     labels = np.array([1, 1, 0, 0], np.float32)
-    predictions = item_mean_baseline(items, labels, np.array([0, 1, 2, -1]), 3, prior_weight=2.0)
+    means = ItemMeans(3, prior_weight=2.0)
+    for part in (slice(0, 1), slice(1, 1), slice(1, 4)):
+        means.add(items[part], labels[part])
+    predictions = means.predict(np.array([0, 1, 2, -1]))
     np.testing.assert_allclose(predictions, [(2 + 2 * 0.5) / 5, 0.5, (0 + 2 * 0.5) / 3, 0.5])
 
 
 def test_a_baseline_without_train_labels_is_refused():
-    none = np.zeros(0, np.int64)
     with pytest.raises(ShapeMismatchError):
-        item_mean_baseline(none, none.astype(np.float32), np.array([0]), 3)
+        ItemMeans(3).predict(np.array([0]))
+
+
+def test_every_label_is_of_an_item():
+    with pytest.raises(ShapeMismatchError):
+        ItemMeans(3).add(np.array([0, 1]), np.ones(3, np.float32))
 
 
 def plain_ranking(users, lists, likes, n_items):

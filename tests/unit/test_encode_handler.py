@@ -94,6 +94,20 @@ def test_the_plan_says_how_to_train(stage: Stage) -> None:
     assert plan["config"]["top_n"] == 3
 
 
+def test_the_train_channel_lies_in_as_many_equal_files_as_asked_for(stage: Stage) -> None:
+    upload_films(stage)
+    whole = encode(stage, admit(stage)["execution"])["runId"]
+    stage.upload("catalogs/films/config.json", '{"training": {"shards": 5}}')
+    execution = next_execution(stage, str(stage.lease()["owner"]))
+    root = f"runs/films/{encode(stage, execution)['runId']}/"
+    parts = [f"{root}train/part-{number:05d}.pbr" for number in range(5)]
+    assert stage.listing(root + "train/") == parts
+    rows = [len(read_rows(stage.kept(part))[0]) for part in parts]
+    assert max(rows) - min(rows) == 1  # 72 rows
+    joined = b"".join(stage.kept(part) for part in parts)
+    assert joined == stage.kept(f"runs/films/{whole}/train/part-00000.pbr")
+
+
 def test_titles_and_rejects_are_kept(stage: Stage) -> None:
     upload_films(stage)
     stage.upload("ratings/films/more.csv", "user,item,rating\nanna,242,5\nanna,é,many\n")

@@ -7,12 +7,13 @@ from typing import BinaryIO
 
 import numpy as np
 import pytest
-from recommender import encoding, settling, spool
+from recommender import encoding, rating_parquet, settling, spool
 from recommender.encoding import RunRows
 from recommender.errors import NoRoomError
 from recommender.manifests import RunError
 from recommender.ratings import read_ratings
 
+from functions.encode_ratings import app
 from testbed import template
 from testbed.runs import admit, run, upload_films
 from testbed.stage import Stage
@@ -45,18 +46,29 @@ def test_a_full_disk_is_named_with_the_rows_and_bytes_that_found_room(
         into = rows.builder("ratings/films/a.csv", is_test=False)
         numbers = (more, more, more.astype("f4"), more.astype("i8"), more.astype("i8"))
         into.add_rows(spool.RatingRows(*numbers))
-    with pytest.raises(NoRoomError) as caught:
+    with pytest.raises(NoRoomError) as caught, rows.spool.within_room():
         into.add_rows(spool.RatingRows(*numbers))
-    assert (caught.value.what, caught.value.rows, caught.value.taken) == ("disk", 5, 5 * ROW_BYTES)
-    assert "after 5 rows, of which 80 bytes are spooled" in str(caught.value)
+    assert (caught.value.what, caught.value.rows, caught.value.taken) == ("disk", 6, 5 * ROW_BYTES)
+    assert "after 6 rows, of which 80 bytes are spooled" in str(caught.value)
 
 
 def test_what_each_user_rated_may_find_no_room_either(monkeypatch: pytest.MonkeyPatch) -> None:
     rows = read(100)
     monkeypatch.setattr(spool, "_MOST_IN_MEMORY", 100)
     monkeypatch.setattr(spool.tempfile, "TemporaryFile", full_disk)
-    with pytest.raises(NoRoomError, match="disk is full"):
+    with pytest.raises(NoRoomError, match="disk is full"), rows.spool.within_room():
         encoding.Dataset("films", rows, encoding.CatalogConfig())
+
+
+def test_a_parquet_file_may_find_no_room_before_its_first_row(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(rating_parquet, "_MOST_IN_MEMORY", 10)
+    monkeypatch.setattr(rating_parquet.tempfile, "TemporaryFile", full_disk)
+    stage.upload("ratings/films/a.parquet", b"PAR1" + bytes(1000))
+    event = {"catalog": "films", "execution": admit(stage)["execution"]}
+    with pytest.raises(NoRoomError, match="disk is full after 0 rows"):
+        stage.run("EncodeRatings", app.lambda_handler, event)
 
 
 def test_a_disk_that_is_broken_and_not_full_is_no_lack_of_room(
@@ -67,7 +79,8 @@ def test_a_disk_that_is_broken_and_not_full_is_no_lack_of_room(
 
     monkeypatch.setattr(spool, "_MOST_IN_MEMORY", 0)
     monkeypatch.setattr(spool.tempfile, "TemporaryFile", broken)
-    with pytest.raises(OSError, match="Input/output error"):
+    rows = RunRows()
+    with pytest.raises(OSError, match="Input/output error"), rows.spool.within_room():
         read(3)
 
 

@@ -134,6 +134,8 @@ class Dataset:
         seen_items: those items' numbers, user after user, ascending.
         features: the side features of users and items.
         left_out: why other columns of the side files are no features, for the report.
+        rows_read: how many rows were read and usable, whether they count or not.
+        encoded_rows: how many of these `records` has passed by now.
     """
 
     def __init__(
@@ -151,6 +153,7 @@ class Dataset:
         """
         rows.spool.close()
         self._spool, self._config, self._threads = rows.spool, config, threads
+        self.rows_read, self.encoded_rows = rows.spool.rows, 0
         self._users, self._items = Numbering.of(rows.users), Numbering.of(rows.items)
         names = self._users.names, self._items.names
         wanted, self.left_out = columns_of(side_tables, config.features)
@@ -244,9 +247,11 @@ class Dataset:
                     start, shard = end, shard + 1
             return found
 
+        self.encoded_rows = 0
         numbered = zip(self._spool.blocks, self._firsts, strict=True)
-        for _, found in ahead(encoded, numbered, self._threads):
+        for (block, _), found in ahead(encoded, numbered, self._threads):
             yield from found
+            self.encoded_rows += len(block)
 
     def _rows(self, block: SpooledRows, side: int) -> Side:
         fates = self._fates[block.first : block.first + len(block)]

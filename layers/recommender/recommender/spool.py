@@ -83,24 +83,26 @@ class RowSpool:
         self._open_is_test = False
 
     @contextmanager
-    def within_memory(self) -> Iterator[None]:
-        """Say what did not fit when the memory runs out.
+    def within_room(self) -> Iterator[None]:
+        """Say how far the rows came when memory or disk runs out, whoever wanted more of it.
 
         Raises:
-            NoRoomError: instead of a ``MemoryError``.
+            NoRoomError: instead of a ``MemoryError``, or of an ``OSError`` of a full disk.
         """
         try:
             yield
         except MemoryError as error:
-            rows = self.rows + self._open_rows
-            raise NoRoomError("memory", rows, self._scratch.size, "EncodeMemoryMB") from error
+            raise self._no_room("memory", "EncodeMemoryMB") from error
+        except OSError as error:
+            if error.errno in _FULL:
+                raise self._no_room("disk", "EncodeDiskMB") from error
+            raise
+
+    def _no_room(self, what: str, parameter: str) -> NoRoomError:
+        return NoRoomError(what, self.rows + self._open_rows, self._scratch.size, parameter)
 
     def append(self, rows: RatingRows, *, is_test: bool) -> None:
-        """Add rows behind those that are there.
-
-        Raises:
-            NoRoomError: the disk is full.
-        """
+        """Add rows behind those that are there."""
         if is_test != self._open_is_test:
             self.close()
         self._open_is_test = is_test
@@ -125,7 +127,7 @@ class RowSpool:
         ]
         at = self._scratch.size
         for part in parts:
-            self._scratch.append(part, self.rows)
+            self._scratch.append(part)
         self.blocks.append(
             SpooledRows(self.rows, rows, self._open_is_test, at, is_narrow, self._scratch)
         )
@@ -142,12 +144,8 @@ class NumberSpool:
         self._scratch = _Scratch(directory)
 
     def append(self, numbers: npt.NDArray[np.int32]) -> None:
-        """Add numbers at the end.
-
-        Raises:
-            NoRoomError: the disk is full.
-        """
-        self._scratch.append(numbers, self.size)
+        """Add numbers at the end."""
+        self._scratch.append(numbers)
         self.size += numbers.size
 
     def chunks(self) -> Iterator[npt.NDArray[np.int32]]:
@@ -166,17 +164,11 @@ class _Scratch:
         self._file: BinaryIO | None = None
         self._chunks: list[Bytes] = []
 
-    def append(self, data: npt.NDArray[np.generic], rows: int) -> None:
-        """Add bytes at the end; ``rows`` are there already, for the message of an error."""
+    def append(self, data: npt.NDArray[np.generic]) -> None:
         self._chunks.append(np.ascontiguousarray(data).view(np.uint8))
         size = self.size + data.nbytes
         if self._file is not None or size > _MOST_IN_MEMORY:
-            try:
-                self._flush()
-            except OSError as error:
-                if error.errno not in _FULL:
-                    raise
-                raise NoRoomError("disk", rows, self.size, "EncodeDiskMB") from error
+            self._flush()
         self.size = size
 
     def _flush(self) -> None:

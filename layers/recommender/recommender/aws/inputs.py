@@ -83,7 +83,7 @@ def read(
         into = rows.builder(file.key, is_test=is_test_key(file.key))
         chunks = counted(storage.stream_version(ratings_bucket, file))
         try:
-            with rows.spool.within_memory():
+            with rows.spool.within_room():
                 read_ratings(chunks, into, config.reject_limit, config.form, threads)
         except MalformedRatingsError as error:
             snapshots.refuse(artifacts_bucket, snapshot.catalog, file, execution, str(error))

@@ -100,6 +100,30 @@ def read(bucket: str, key: str) -> bytes:
         return s3().get_object(Bucket=bucket, Key=key)["Body"].read()
 
 
+def read_range(bucket: str, key: str, start: int, stop: int) -> bytes:
+    """Read the bytes of an object from ``start`` to ``stop`` (exclusive).
+
+    Raises:
+        ServiceUnavailableError: the connection broke; the step is tried again.
+    """
+    return _part(bucket, key, f"{start}-{stop - 1}")[0]
+
+
+def read_end(bucket: str, key: str, size: int) -> tuple[bytes, int]:
+    """Read the last bytes of an object, ``size`` of them if it has so many; and how many it has."""
+    return _part(bucket, key, f"-{size}")
+
+
+def _part(bucket: str, key: str, which: str) -> tuple[bytes, int]:
+    try:
+        with passing_troubles("s3:GetObject"):
+            answer = s3().get_object(Bucket=bucket, Key=key, Range=f"bytes={which}")
+            data = answer["Body"].read()
+    except IncompleteReadError as error:
+        raise ServiceUnavailableError("s3:GetObject", "IncompleteRead") from error
+    return data, int(answer["ContentRange"].rpartition("/")[2])
+
+
 def read_if_there(bucket: str, key: str) -> bytes | None:
     """Read an object, or learn that there is none."""
     try:

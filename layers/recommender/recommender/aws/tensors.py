@@ -58,7 +58,8 @@ def _write_channels(
         for side, shard, records in dataset.records(shards, as_rated=as_rated):
             (train[shard] if side == TRAIN else test).write(records)
             written += len(records)
-            report("writing", {"bytes": written})
+            figures = {"bytes": written, "rows": dataset.encoded_rows, "of_rows": dataset.rows_read}
+            report("writing", figures)
     return {"train_bytes": sum(one.size for one in train), "test_bytes": test.size}
 
 

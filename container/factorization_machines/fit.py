@@ -8,7 +8,6 @@ import numpy as np
 from recommender.features import FeatureRows, Float32s, Float64s, Integers
 from recommender.machine import BINARY_CLASSIFIER, FactorizationMachine
 
-from factorization_machines.cache_folder import choose_cache_folder
 from factorization_machines.epoch_choice import EpochChoice, split_off
 from factorization_machines.errors import DivergedError
 from factorization_machines.hyperparameters import Hyperparameters, Term
@@ -149,7 +148,6 @@ def _summarise(
 
 def _compiled_loops() -> ModuleType:
     """Import the compiled loops, which takes a while, on first use."""
-    choose_cache_folder()
     from . import adam
 
     return adam

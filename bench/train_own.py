@@ -40,6 +40,7 @@ def main() -> int:
 
 
 def settings_of(rows: FeatureRows, sizes: tuple[int, ...], seed: int, given: dict[str, str]):
+    """Check hyperparameters for rows with fields of these sizes."""
     return parse_hyperparameters(
         {
             "feature_dim": str(rows.dimension),

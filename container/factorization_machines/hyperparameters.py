@@ -23,7 +23,8 @@ Our own, none of which changes anything unless it is given:
   hands over the epoch that did best on them; it stops once ``patience`` epochs were no better.
 - ``solver``: ``adam``, or ``gibbs`` for the posterior's mean answer. Gibbs takes ``draws`` samples
   of ``draw_factors`` factors each (at most ``num_factors``) after ``burn_in`` that it drops, and
-  makes one machine of ``num_factors`` of them. What only steers Adam is then of no effect.
+  makes one machine of ``num_factors`` of them. ``chains`` (default 1) share the draws among so many
+  threads, each after a ``burn_in`` of its own. What only steers Adam is then of no effect.
 - ``field_sizes``, as in ``943,1682,21,19``: the number of columns of each field, in their order.
   The first two are users and items, the others groups of features, and each has a prior of its
   own. By default users and items are found from the rows (gibbs).
@@ -99,6 +100,7 @@ class Hyperparameters:
     solver: str
     draws: int
     burn_in: int
+    chains: int
     draw_factors: int
     field_sizes: tuple[int, ...]
     implicit_features: bool
@@ -219,6 +221,7 @@ _SPECS: tuple[_Spec, ...] = (
     _Choice("solver", ADAM, (ADAM, GIBBS)),
     _Integer("draws", "200", 1, 10_000),
     _Integer("burn_in", "50", 0, 10_000),
+    _Integer("chains", "1", 1, 64),
     _Integer("draw_factors", "8", 1, 64),
     _Sizes("field_sizes", None),
     _Choice("implicit_features", "false", ("false", "true")),
@@ -348,6 +351,7 @@ def _build(given: Mapping[str, str]) -> Hyperparameters:
         solver=text("solver"),
         draws=int(text("draws")),
         burn_in=int(text("burn_in")),
+        chains=int(text("chains")),
         draw_factors=int(text("draw_factors")),
         field_sizes=_sizes(texts["field_sizes"]) if texts["field_sizes"] else (),
         implicit_features=text("implicit_features") == "true",

@@ -24,6 +24,8 @@ from factorization_machines.randomness import RandomState
 _MOST_KEPT_BYTES = 256 << 20
 _FEWEST_KEPT = 16
 
+Probes = tuple[Int32s, Int32s]  # users and items of some pairs
+
 _PAIRS_AN_ENTITY = 12
 _MOST_PAIRS = 250_000
 
@@ -55,6 +57,7 @@ class PairSampler:
         draws: int,
         state: RandomState,
         generator: np.random.Generator,
+        probes: Probes | None = None,
     ) -> None:
         """Begin near zero.
 
@@ -65,6 +68,8 @@ class PairSampler:
             draws: how often `keep` will be called, at most.
             state: generator of the compiled draws.
             generator: generator of the hyperparameters' draws.
+            probes: where the posterior is looked at; chosen here if not given. Chains that are to
+                be one posterior share them.
         """
         self._pairs, self._likelihood, self._rank = pairs, likelihood, rank
         self._state, self._generator = state, generator
@@ -80,7 +85,7 @@ class PairSampler:
         room = -(-draws // self._every) * rank
         self._stacks = [np.empty((size, room), np.float32) for size in sizes]
         self._weights = [np.zeros(size) for size in sizes]
-        self._posterior = _Posterior(*_sample_pairs(pairs, generator))
+        self._posterior = _Posterior(*(probes or sample_probes(pairs, generator)))
 
     def sweep(self) -> None:
         """Draw every parameter once."""
@@ -104,6 +109,19 @@ class PairSampler:
             self._weights[side] += vectors[:, self._rank]
         self._posterior.add(self._likelihood, *totals)
         self._kept += 1
+
+    def absorb(self, other: "PairSampler") -> None:
+        """Take another chain's draws into this one's posterior mean; both had the same probes."""
+        kept = slice(0, other._kept * other._rank)
+        own = slice(0, self._kept * self._rank)
+        self._stacks = [
+            np.concatenate([mine[:, own], theirs[:, kept]], axis=1)
+            for mine, theirs in zip(self._stacks, other._stacks, strict=True)
+        ]
+        for mine, theirs in zip(self._weights, other._weights, strict=True):
+            mine += theirs
+        self._posterior.absorb(other._posterior)
+        self._kept += other._kept
 
     def collapse(self, rank: int, *, classifies: bool, seed: int) -> "Collapsed":
         """Make one plain machine of the kept draws.
@@ -231,6 +249,11 @@ class _Posterior:
         self._expected += likelihood.expected(scores)
         self._chances += likelihood.chances(scores)
 
+    def absorb(self, other: "_Posterior") -> None:
+        self._scores += other._scores
+        self._expected += other._expected
+        self._chances += other._chances
+
     def means(self, draws: int) -> tuple[Float64s, Float64s]:
         return self._scores / draws, self._expected / draws
 
@@ -238,8 +261,8 @@ class _Posterior:
         return self._chances / draws
 
 
-def _sample_pairs(pairs: Pairs, generator: np.random.Generator) -> tuple[Int32s, Int32s]:
-    """Some pairs of every user, with items as often as they are rated, and the other way round."""
+def sample_probes(pairs: Pairs, generator: np.random.Generator) -> Probes:
+    """Choose some pairs of every user, and of every item, the other one as often as it is rated."""
     sizes = pairs.user_field.size, pairs.item_field.size
     each = max(1, min(_PAIRS_AN_ENTITY, _MOST_PAIRS // sum(sizes)))
 

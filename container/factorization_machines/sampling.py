@@ -1,6 +1,8 @@
 """Fit by Gibbs sampling: the posterior's mean answer, as one plain factorization machine."""
 
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 
 import numpy as np
 from recommender.features import FeatureRows, Float32s, Float64s
@@ -11,8 +13,8 @@ from factorization_machines.fields import Pairs, add_implicit_features, find_pai
 from factorization_machines.fitted import Fitted
 from factorization_machines.hyperparameters import Hyperparameters
 from factorization_machines.likelihoods import MOST_LEVELS, Gaussian, Likelihood, OrderedProbit
-from factorization_machines.pair_sampling import PairSampler
-from factorization_machines.randomness import random_state
+from factorization_machines.pair_sampling import PairSampler, sample_probes
+from factorization_machines.randomness import RandomState, random_state
 from factorization_machines.row_sampling import RowSampler
 from factorization_machines.summaries import EpochSummary, summarise_chances, summarise_ratings
 
@@ -30,7 +32,7 @@ def fit_by_sampling(
     after_sweeps: Callable[[EpochSummary], None],
     say: Callable[[str], None],
 ) -> Fitted:
-    """Fit by Gibbs sampling, in one thread, reproducibly.
+    """Fit by Gibbs sampling, reproducibly on any number of threads.
 
     Args:
         rows: ``n >= 1`` rows over ``settings.feature_dim`` columns, distinct within a row.
@@ -47,14 +49,13 @@ def fit_by_sampling(
     Raises:
         DivergedError: a score is no longer finite.
     """
-    generator = np.random.Generator(np.random.PCG64(settings.seed))
-    state = random_state(settings.seed, 1)
     classifies = settings.predictor_type == BINARY_CLASSIFIER
-    likelihood = _likelihood(labels, settings, state, generator)
     sweeps = settings.burn_in + settings.draws
     pairs = find_pairs(rows, settings.field_sizes)
     rank = min(settings.draw_factors, settings.num_factors)
     if pairs is None:
+        generator, state = _random(settings.seed, 0)
+        likelihood = _likelihood(labels, settings, state, generator)
         kept = max(1, min(_KEPT_OF_ROWS, settings.num_factors // rank, settings.draws))
         every = settings.draws // kept
         say(
@@ -74,12 +75,7 @@ def fit_by_sampling(
         if settings.implicit_features:
             pairs = add_implicit_features(pairs)
         say(_describe(pairs))
-        of_pairs = PairSampler(pairs, likelihood, rank, settings.draws, state, generator)
-        for sweep in range(sweeps):
-            of_pairs.sweep()
-            if sweep >= settings.burn_in:
-                of_pairs.keep()
-            _report(sweep, sweeps, likelihood, of_pairs.scores, labels, settings, after_sweeps)
+        of_pairs = _run_chains(pairs, labels, rank, settings, after_sweeps)
         collapsed = of_pairs.collapse(
             settings.num_factors, classifies=classifies, seed=settings.seed
         )
@@ -111,6 +107,49 @@ def fit_by_sampling(
     return Fitted(machine, link if with_link else None)
 
 
+def _run_chains(
+    pairs: Pairs,
+    labels: Float32s,
+    rank: int,
+    settings: Hyperparameters,
+    after_sweeps: Callable[[EpochSummary], None],
+) -> PairSampler:
+    """Run independent chains side by side, a thread each, and put their draws together.
+
+    A chain's numbers depend on the seed and its own number alone, so that the result does not
+    depend on how many threads really run at once.
+    """
+    draws = -(-settings.draws // settings.chains)
+    probes = sample_probes(pairs, _random(settings.seed, settings.chains)[0])
+    chains: list[tuple[PairSampler, Likelihood]] = []
+    for number in range(settings.chains):
+        generator, state = _random(settings.seed, number)
+        likelihood = _likelihood(labels, settings, state, generator)
+        sampler = PairSampler(pairs, likelihood, rank, draws, state, generator, probes)
+        chains.append((sampler, likelihood))
+    first, likelihood = chains[0]
+    sweeps = settings.burn_in + draws
+    with ThreadPoolExecutor(settings.chains) as threads:
+        for sweep in range(sweeps):
+            for _ in threads.map(partial(_step, keep=sweep >= settings.burn_in), chains):
+                pass
+            _report(sweep, sweeps, likelihood, first.scores, labels, settings, after_sweeps)
+    for other, _ in chains[1:]:
+        first.absorb(other)
+    return first
+
+
+def _step(chain: tuple[PairSampler, Likelihood], *, keep: bool) -> None:
+    sampler, _ = chain
+    sampler.sweep()
+    if keep:
+        sampler.keep()
+
+
+def _random(seed: int, stream: int) -> tuple[np.random.Generator, RandomState]:
+    return np.random.Generator(np.random.PCG64([seed, stream])), random_state(seed, stream + 1)
+
+
 def is_kept(draw: int, every: int, kept: int) -> bool:
     """Tell whether the draw is one of ``kept`` evenly spaced ones."""
     return (draw + 1) % every == 0 and (draw + 1) // every <= kept
@@ -119,7 +158,7 @@ def is_kept(draw: int, every: int, kept: int) -> bool:
 def _likelihood(
     labels: Float32s,
     settings: Hyperparameters,
-    state: np.ndarray[tuple[int], np.dtype[np.uint64]],
+    state: RandomState,
     generator: np.random.Generator,
 ) -> Likelihood:
     """Choose the likelihood that suits predictor, labels and threshold."""

@@ -7,7 +7,7 @@ from factorization_machines.collapse import cut_products
 from factorization_machines.fields import Pairs, add_implicit_features, find_pairs
 from factorization_machines.hyperparameters import parse_hyperparameters
 from factorization_machines.likelihoods import Gaussian, OrderedProbit
-from factorization_machines.pair_sampling import PairSampler, score_plain
+from factorization_machines.pair_sampling import PairSampler, sample_probes, score_plain
 from factorization_machines.pair_sweeps import Links, Prior, Vectors, draw_side
 from factorization_machines.randomness import random_state
 from factorization_machines.row_sweeps import Columns, draw_factor, draw_weights, score_rows
@@ -452,6 +452,37 @@ def test_side_columns_of_the_served_machine_weigh_nothing():
     np.testing.assert_allclose(predict(rows, machine), predict(pairs_alone, machine), rtol=1e-12)
 
 
+def test_chains_put_together_are_the_mean_of_all_their_draws():
+    generator = np.random.default_rng(19)
+    pairs = find_pairs(rows_of(side_rows(generator)), ())
+    labels = generator.normal(size=pairs.users.size).astype(np.float32)
+    probes = sample_probes(pairs, generator)
+    chains, scores = [], []
+    for number, draws in enumerate((2, 3)):
+        own = np.random.default_rng(number)
+        likelihood = Gaussian(labels, None, own)
+        chain = PairSampler(pairs, likelihood, 2, 4, random_state(number), own, probes)
+        for _ in range(draws):
+            chain.sweep()
+            chain.keep()
+            users, items = (
+                chain._users.vectors.totals[probes[0]],
+                chain._items.vectors.totals[probes[1]],
+            )
+            scores.append((users[:, :-1] * items[:, :-1]).sum(axis=1) + users[:, -1] + items[:, -1])
+        chains.append(chain)
+
+    both, other = chains
+    both.absorb(other)
+
+    mean = np.mean(scores, axis=0)
+    np.testing.assert_allclose(both._posterior.means(both._kept)[0], mean, atol=1e-12)
+    left, right = both._stacks
+    products = np.einsum("pc,pc->p", left[probes[0], :10], right[probes[1], :10], dtype=np.float64)
+    weights = both._weights[0][probes[0]] + both._weights[1][probes[1]]
+    np.testing.assert_allclose((products + weights) / both._kept, mean, atol=1e-5)
+
+
 # Whole fits.
 
 
@@ -465,12 +496,14 @@ def planted_pairs(generator, count=6000, users=40, items=30):
     return rows, signal
 
 
-def test_planted_ratings_are_recovered_on_pairs():
+@pytest.mark.parametrize("chains", [1, 3])
+def test_planted_ratings_are_recovered_on_pairs(chains):
     generator = np.random.default_rng(20)
     rows, signal = planted_pairs(generator)
     labels = (3 + signal + 0.1 * generator.normal(size=signal.size)).astype(np.float32)
 
-    machine = sampled(rows, labels, REGRESSOR, draws=40, burn_in=40, draw_factors=2).machine
+    sizes = {"draws": 40, "burn_in": 40, "draw_factors": 2, "chains": chains}
+    machine = sampled(rows, labels, REGRESSOR, **sizes).machine
 
     assert np.sqrt(np.mean((score(rows, machine) - 3 - signal) ** 2)) < 0.05
 
@@ -545,13 +578,15 @@ def test_labels_of_one_class_are_learned_as_such(label):
     assert (np.abs(predict(rows, machine) - label) < 0.4).all()
 
 
-def test_the_same_seed_gives_the_same_bits_and_another_seed_others():
+@pytest.mark.parametrize("chains", [1, 3])
+def test_the_same_seed_gives_the_same_bits_and_another_seed_others(chains):
     generator = np.random.default_rng(25)
     rows, signal = planted_pairs(generator, count=800)
     labels = (signal > 0).astype(np.float32)
 
     def bits(seed):
-        machine = sampled(rows, labels, CLASSIFIER, draws=4, burn_in=2, seed=seed).machine
+        sizes = {"draws": 4, "burn_in": 2, "chains": chains}
+        machine = sampled(rows, labels, CLASSIFIER, seed=seed, **sizes).machine
         return machine.bias, machine.linear.tobytes(), machine.factors.tobytes()
 
     assert bits(1) == bits(1)

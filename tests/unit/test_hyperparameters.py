@@ -125,6 +125,7 @@ def test_all_problems_are_told_at_once():
         ("patience", "0"),
         ("draws", "0"),
         ("burn_in", "-1"),
+        ("chains", "0"),
         ("draw_factors", "65"),
         ("field_sizes", "943"),
         ("field_sizes", "943,0"),
@@ -161,6 +162,7 @@ def test_what_steers_the_sampler_arrives_where_it_is_used():
             "solver": "gibbs",
             "draws": "7",
             "burn_in": "0",
+            "chains": "2",
             "draw_factors": "3",
             "field_sizes": "943,1680,2",
             "implicit_features": "true",
@@ -169,6 +171,7 @@ def test_what_steers_the_sampler_arrives_where_it_is_used():
     )
 
     assert (settings.solver, settings.draws, settings.burn_in) == ("gibbs", 7, 0)
+    assert settings.chains == 2
     assert (settings.draw_factors, settings.field_sizes) == (3, (943, 1680, 2))
     assert (settings.implicit_features, settings.like_threshold) == (True, 4.0)
 

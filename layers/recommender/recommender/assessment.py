@@ -1,7 +1,7 @@
 """One model against the test set, the baselines and the champion: the whole judgement of a run."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Self
 
 import numpy as np
@@ -107,7 +107,9 @@ def assess(
     measure = (
         classification_metrics if model.predictor_type == BINARY_CLASSIFIER else regression_metrics
     )
-    challenger = measure(pairs.test_labels, model.predict_pairs(pairs.test_users, pairs.test_items))
+    predictions = model.predict_pairs(pairs.test_users, pairs.test_items)
+    challenger = measure(pairs.test_labels, predictions)
+    challenger = _with_likes(challenger, model, predictions, pairs.test_likes)
     means = item_mean_baseline(
         pairs.train_items, pairs.train_labels, pairs.test_items, len(vocabulary.items)
     )
@@ -115,7 +117,9 @@ def assess(
     serving = None
     # A champion of the other kind predicts something else: nothing to compare.
     if champion is not None and champion.model.predictor_type == model.predictor_type:
-        serving = measure(pairs.test_labels, _predict_by_id(champion, vocabulary, pairs))
+        predictions = _predict_by_id(champion, vocabulary, pairs)
+        serving = measure(pairs.test_labels, predictions)
+        serving = _with_likes(serving, champion.model, predictions, pairs.test_likes)
     ranking, popularity = _rank(model, pairs, len(vocabulary.items), config)
     return Assessment(
         challenger=challenger,
@@ -126,6 +130,20 @@ def assess(
         popularity=popularity,
         verdict=judge(challenger, baseline, serving, config.gate_tolerance),
     )
+
+
+def _with_likes(
+    metrics: Metrics,
+    model: PairModel,
+    predictions: NDArray[np.float64],
+    likes: NDArray[np.bool_],
+) -> Metrics:
+    """Add what a regressor's like-probabilities reach, if it knows how ratings become likes."""
+    if model.like_link is None:
+        return metrics
+    chances = model.like_link.probabilities(predictions)
+    of_likes = classification_metrics(likes.astype(np.float32), chances)
+    return replace(of_likes, rmse=metrics.rmse, mae=metrics.mae)
 
 
 def _predict_by_id(champion: Champion, vocabulary: Vocabulary, pairs: Pairs) -> NDArray[np.float64]:

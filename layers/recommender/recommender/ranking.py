@@ -7,7 +7,7 @@ import numpy as np
 
 from recommender.errors import ShapeMismatchError
 from recommender.features import Float32s, Float64s, Floats, Integers
-from recommender.machine import REGRESSOR, FactorizationMachine, link
+from recommender.machine import REGRESSOR, FactorizationMachine, LikeLink, link
 
 UNKNOWN = -1
 
@@ -32,6 +32,7 @@ class PairModel:
         item_weights: ``(I,)`` float32.
         item_factors: ``(I, k)`` float32.
         predictor_type: ``binary_classifier`` or ``regressor``.
+        like_link: how ratings become likes, for a regressor that was trained with a threshold.
     """
 
     bias: float
@@ -40,6 +41,7 @@ class PairModel:
     item_weights: Float32s
     item_factors: Float32s
     predictor_type: str
+    like_link: LikeLink | None = None
 
     @property
     def users(self) -> int:
@@ -135,6 +137,7 @@ def split_machine(machine: FactorizationMachine, n_users: int, n_items: int) -> 
         item_weights=machine.linear[n_users:],
         item_factors=machine.factors[n_users:],
         predictor_type=machine.predictor_type,
+        like_link=machine.like_link,
     )
 
 

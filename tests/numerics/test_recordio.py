@@ -213,6 +213,8 @@ def test_the_fast_writer_of_pairs_agrees_with_the_general_one(dimension, count, 
         (2, 2**28, 300),
         (2, 2**31 - 2, 300),  # two keys of up to ten bytes
         (2, 2**31 - 2, 5),
+        (2, 300, 7),
+        (0, 10, 1),
         (3, 300, 300),
         (40, 10**6, 30),
     ],
@@ -245,6 +247,7 @@ STREAMS = [
     pairs_of([[404, 1052], [7, 2000], [900, 1000]], 2625, labelled=False),
     pairs_of([[3, 2**27], [2**27, 5], [2**20, 2**21]], 2**28, labelled=False),
 ]
+STREAMS += [stream * 4 for stream in STREAMS]  # few records are read in another way than many
 
 
 def outcome(data: bytes) -> tuple[object, ...]:
@@ -262,7 +265,7 @@ def outcome(data: bytes) -> tuple[object, ...]:
     changes=st.lists(st.tuples(st.integers(0, 10**6), st.integers(0, 255)), min_size=1, max_size=3),
 )
 @settings(max_examples=400, deadline=None)
-def test_what_is_read_at_once_is_what_is_read_record_by_record(stream, changes):
+def test_a_common_form_is_read_as_any_other_is(stream, changes):
     data = bytearray(stream)
     for place, byte in changes:
         data[place % len(data)] = byte

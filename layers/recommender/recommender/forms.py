@@ -7,6 +7,7 @@ the bytes that must be equal are compared, and the numbers taken, column by colu
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import accumulate
 from typing import Self, TypeVar
 
 import numpy as np
@@ -27,6 +28,7 @@ _MOST_FORMS = 4  # at any number of records; of many records there may be more:
 _FEWEST_RECORDS_OF_A_FORM = 64
 _LONGEST_BODY = 1 << 12
 _BYTES_AT_ONCE = 1 << 20
+_FEW_RECORDS = 6
 _LONGEST_WORD = 8
 
 _PIECES = (8, 4, 2, 1)
@@ -167,6 +169,22 @@ class _Form:
             raise _OtherFormError
         return columns
 
+    def own_columns(self) -> list[int]:
+        """Read the keys of the body that the form was read from.
+
+        Raises:
+            _OtherFormError: as `columns`.
+        """
+        columns, at = [], self.keys_at
+        while at < self.keys_end:
+            column, at = _number(self.body, at)
+            columns.append(column)
+        if at > self.keys_end or len(columns) != self.count:
+            raise _OtherFormError
+        if columns and max(columns) >= self.dimension:
+            raise _OtherFormError
+        return columns
+
     def values(self, bodies: _Bodies) -> Float32s:
         """View the values: ``(n, count)``."""
         return bodies.floats(self.values_at, self.count)
@@ -191,9 +209,31 @@ def read_by_form(
         while, or another one than the common, or are damaged.
     """
     try:
+        if starts.size <= _FEW_RECORDS and len(data) <= _LONGEST_BODY:
+            return _read_few(data, starts.tolist(), lengths.tolist())
         return _read(data, starts, lengths)
-    except _OtherFormError:
+    except (_OtherFormError, IndexError):  # a body that ends too early is no common form either
         return None
+
+
+def _read_few(
+    data: bytes, starts: list[int], lengths: list[int]
+) -> tuple[FeatureRows, Float32s | None]:
+    """Read record after record, which for a few takes less than to set out for many."""
+    forms = [_Form.of(data[at : at + length]) for at, length in zip(starts, lengths, strict=True)]
+    if len({(form.dimension, form.labelled) for form in forms}) != 1:
+        raise _OtherFormError
+    values = b"".join(form.body[form.values_at :][: 4 * form.count] for form in forms)
+    rows = FeatureRows(
+        np.array([0, *accumulate(form.count for form in forms)]),
+        np.array([column for form in forms for column in form.own_columns()], np.int64),
+        np.frombuffer(values, "<f4").astype(np.float32),
+        forms[0].dimension,
+    )
+    if not forms[0].labelled:
+        return rows, None
+    labels = b"".join(form.body[-4:] for form in forms)
+    return rows, np.frombuffer(labels, "<f4").astype(np.float32)
 
 
 def _read(
@@ -233,13 +273,10 @@ def _forms(data: bytes, starts: Integers, lengths: Integers) -> dict[int, _Form]
         if len(present) > max(_MOST_FORMS, starts.size // _FEWEST_RECORDS_OF_A_FORM):
             return {}
         firsts = [int(np.argmax(lengths == length)) for length in present]
-    try:
-        return {
-            length: _Form.of(data[starts[first] : starts[first] + length])
-            for length, first in zip(present, firsts, strict=True)
-        }
-    except IndexError as error:
-        raise _OtherFormError from error
+    return {
+        length: _Form.of(data[starts[first] : starts[first] + length])
+        for length, first in zip(present, firsts, strict=True)
+    }
 
 
 def _by_length(

@@ -117,7 +117,10 @@ def _even_frames(data: bytes) -> tuple[Integers, Integers] | None:
     """Step from record to record, if all are as long as the first one."""
     if len(data) < _HEAD.size:
         return None
-    size = _HEAD.size + _padded(_HEAD.unpack_from(data)[1])
+    magic, length = _HEAD.unpack_from(data)
+    size = _HEAD.size + _padded(length)
+    if len(data) == size and magic == MAGIC:
+        return np.array([_HEAD.size]), np.array([length])
     if len(data) % size:
         return None
     heads = np.ndarray((len(data) // size, 2), "<u4", data, strides=(size, 4))

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 
 import numpy as np
 from recommender.artifact import write_artifact
-from recommender.machine import BINARY_CLASSIFIER, FactorizationMachine
+from recommender.machine import BINARY_CLASSIFIER, FactorizationMachine, LikeLink
 
 USERS = ("196", "anna", "b+c", "d%20e", "f g", "h&i", "josé", "k", "l", "m", "n", "o")
 ITEMS = ("242", "a movie", "b+b", "c%63", "d", "e", "f", "g", "é", "z")
@@ -65,19 +65,24 @@ def model(
     items: tuple[str, ...],
     *,
     sign: int = 1,
+    strength: float = 2.0,
     predictor_type: str = BINARY_CLASSIFIER,
+    like_link: LikeLink | None = None,
 ) -> bytes:
     """The planted model of a vocabulary, as training would have made it.
 
     Args:
         sign: -1 makes a model that is wrong about everything.
+        strength: half of how far a score is from the bias.
+        like_link: of a regressor: how its ratings become likes.
     """
     user_factors = [2.0 * taste(user) for user in users]
-    item_factors = [2.0 * taste(item) * sign for item in items]
+    item_factors = [strength * taste(item) * sign for item in items]
     machine = FactorizationMachine(
         bias=0.0 if predictor_type == BINARY_CLASSIFIER else 3.0,
         linear=np.zeros(len(users) + len(items), np.float32),
         factors=np.array([*user_factors, *item_factors], np.float32)[:, None],
         predictor_type=predictor_type,
+        like_link=like_link,
     )
     return write_artifact(machine, {})

@@ -18,6 +18,8 @@ def with_distinct_columns(rows: FeatureRows) -> FeatureRows:
     """
     if rows.columns.size < 2:
         return rows
+    if rows.width == 2 and (rows.columns[0::2] != rows.columns[1::2]).all():
+        return rows  # users and items, as a rule
     row_of = np.repeat(np.arange(len(rows)), np.diff(rows.offsets))
     same_row = row_of[1:] == row_of[:-1]
     if np.all((rows.columns[1:] > rows.columns[:-1]) | ~same_row):

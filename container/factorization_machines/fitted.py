@@ -4,10 +4,6 @@ from dataclasses import dataclass
 
 from recommender.machine import FactorizationMachine
 
-# Beside the training parameters of a regressor's model: log-odds of a like are
-# `like_scale * rating + like_shift`.
-LIKE_SCALE, LIKE_SHIFT = "like_scale", "like_shift"
-
 
 @dataclass(frozen=True)
 class Shift:

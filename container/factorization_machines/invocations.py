@@ -1,10 +1,10 @@
 """Bodies of ``/invocations``: request bytes to feature rows, predictions to response bytes."""
 
 import json
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 
 import numpy as np
-from recommender.errors import DamagedRecordError, InvalidRequestError, ShapeMismatchError
+from recommender.errors import DamagedRecordError, InvalidRequestError
 from recommender.features import FeatureRows, Float64s
 from recommender.recordio import read_rows, write_predictions
 
@@ -35,27 +35,33 @@ def decode_rows(body: bytes, content_type: str, dimension: int) -> FeatureRows:
     rows = DECODERS[content_type](body, dimension)
     if not len(rows):
         raise InvalidRequestError("body", "holds no instances")
-    broken = np.flatnonzero(~np.isfinite(rows.values))
-    if broken.size:
+    finite = np.isfinite(rows.values)
+    if not finite.all():
         raise InvalidRequestError(
-            f"instance {_instance_of(int(broken[0]), rows.offsets)}",
+            f"instance {_instance_of(int(finite.argmin()), rows.offsets)}",
             "a value is not finite as a 32-bit number",
         )
     return with_distinct_columns(rows)
 
 
-def encode_predictions(scores: Float64s, labels: Float64s | None, content_type: str) -> bytes:
+def encode_predictions(
+    scores: Float64s,
+    labels: Float64s | None,
+    content_type: str,
+    like_probabilities: Float64s | None = None,
+) -> bytes:
     """Write predictions, one an instance and in the same order.
 
     Args:
         scores: ``(n,)`` probabilities, or ratings.
         labels: ``(n,)`` 0.0 or 1.0 for a classifier, else none.
         content_type: one of ``ENCODERS``.
+        like_probabilities: ``(n,)``, for a regressor that knows how its ratings become likes.
 
     Returns:
         The response. JSON numbers are written so that reading them gives the same float64.
     """
-    return ENCODERS[content_type](scores, labels)
+    return ENCODERS[content_type](scores, labels, like_probabilities)
 
 
 def _decode_json(body: bytes, dimension: int) -> FeatureRows:
@@ -76,8 +82,7 @@ def _decode_recordio(body: bytes, dimension: int) -> FeatureRows:
         raise InvalidRequestError("body", "is empty")
     try:
         rows, _ = read_rows(body)
-        rows.check()
-    except (DamagedRecordError, ShapeMismatchError) as error:
+    except DamagedRecordError as error:
         raise InvalidRequestError("body", f"is not RecordIO-protobuf: {error}") from error
     if rows.dimension != dimension:
         raise InvalidRequestError(
@@ -178,21 +183,21 @@ def _instance_of(entry: int, offsets: np.ndarray) -> int:
     return int(np.searchsorted(offsets, entry, side="right")) - 1
 
 
-def _predictions(scores: Float64s, labels: Float64s | None) -> list[dict[str, float]]:
-    if labels is None:
-        return [{"score": score} for score in scores.tolist()]
-    return [
-        {"score": score, "predicted_label": label}
-        for score, label in zip(scores.tolist(), labels.tolist(), strict=True)
-    ]
+def _predictions(
+    scores: Float64s, labels: Float64s | None, likes: Float64s | None
+) -> Iterator[dict[str, float]]:
+    columns = {"score": scores, "predicted_label": labels, "like_probability": likes}
+    given = {name: column.tolist() for name, column in columns.items() if column is not None}
+    names = tuple(given)
+    return (dict(zip(names, row, strict=True)) for row in zip(*given.values(), strict=True))
 
 
-def _encode_json(scores: Float64s, labels: Float64s | None) -> bytes:
-    return json.dumps({"predictions": _predictions(scores, labels)}).encode()
+def _encode_json(scores: Float64s, labels: Float64s | None, likes: Float64s | None) -> bytes:
+    return json.dumps({"predictions": list(_predictions(scores, labels, likes))}).encode()
 
 
-def _encode_json_lines(scores: Float64s, labels: Float64s | None) -> bytes:
-    lines = (json.dumps(prediction) + "\n" for prediction in _predictions(scores, labels))
+def _encode_json_lines(scores: Float64s, labels: Float64s | None, likes: Float64s | None) -> bytes:
+    lines = (json.dumps(prediction) + "\n" for prediction in _predictions(scores, labels, likes))
     return "".join(lines).encode()
 
 
@@ -201,7 +206,7 @@ DECODERS: dict[str, Callable[[bytes, int], FeatureRows]] = {
     JSON_LINES: _decode_json_lines,
     RECORDIO_PROTOBUF: _decode_recordio,
 }
-ENCODERS: dict[str, Callable[[Float64s, Float64s | None], bytes]] = {
+ENCODERS: dict[str, Callable[[Float64s, Float64s | None, Float64s | None], bytes]] = {
     JSON: _encode_json,
     JSON_LINES: _encode_json_lines,
     RECORDIO_PROTOBUF: write_predictions,

@@ -9,7 +9,7 @@ that answers requests when the server itself is started by root, as SageMaker st
 import os
 import pwd
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -19,6 +19,7 @@ from recommender.errors import DamagedArtifactError, MissingSettingsError, Recom
 from recommender.machine import FactorizationMachine
 
 from factorization_machines.application import Application
+from factorization_machines.kept_memory import keep_freed_memory
 from factorization_machines.paths import ARCHIVE_FILE, MODEL_FILE, Paths
 
 # SageMaker sends SIGKILL thirty seconds after SIGTERM.
@@ -73,8 +74,11 @@ class ServeSettings:
         return settings
 
 
-def main() -> int:
+def main(application: Callable[[FactorizationMachine, int], Application] = Application) -> int:
     """Load the model, then serve until a signal.
+
+    Args:
+        application: makes what answers requests, of a machine and the number of workers.
 
     Returns:
         The exit status; 1 if the model or the environment cannot be used.
@@ -85,7 +89,8 @@ def main() -> int:
     except RecommenderError as error:
         sys.stderr.write(f"cannot serve: {error}\n")
         return 1
-    _Server(Application(machine, settings.workers), settings).run()
+    keep_freed_memory()
+    _Server(application(machine, settings.workers), settings).run()
     return 0
 
 

@@ -10,16 +10,17 @@ import signal
 import sys
 import time
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from types import FrameType
 
 from recommender.artifact import write_model_zip
 from recommender.errors import RecommenderError
-from recommender.machine import BINARY_CLASSIFIER, predict, sigmoid
+from recommender.machine import BINARY_CLASSIFIER, LikeLink, predict, sigmoid
 
 from factorization_machines.channels import TEST, TRAIN, LabelledRows, channels_of_job, read_channel
 from factorization_machines.errors import InvalidHyperparametersError, UnsupportedJobError
-from factorization_machines.fitted import LIKE_SCALE, LIKE_SHIFT, Fitted
+from factorization_machines.fitted import Fitted
 from factorization_machines.hyperparameters import Hyperparameters, parse_hyperparameters
 from factorization_machines.journal import Journal, log_to_stdout
 from factorization_machines.paths import CURVE_FILE, MODEL_FILE, Paths
@@ -92,13 +93,12 @@ def train(paths: Paths) -> None:
 
     fitted = solve(data[TRAIN].rows, data[TRAIN].labels, settings, journal.epoch_ended, journal.say)
     machine, link = fitted.machine, fitted.like_link
-    parameters = settings.as_strings()
     if link is not None:
         journal.say(f"log-odds of a like are {link.scale:.6g} * rating + {link.shift:.6g}")
-        parameters |= {LIKE_SCALE: repr(link.scale), LIKE_SHIFT: repr(link.shift)}
+        machine = replace(machine, like_link=LikeLink(link.scale, link.shift))
     if TEST in data:
         _test(data[TEST], fitted, settings, journal)
-    _write_whole(paths.model / MODEL_FILE, write_model_zip(machine, parameters))
+    _write_whole(paths.model / MODEL_FILE, write_model_zip(machine, settings.as_strings()))
     _write_whole(paths.model / CURVE_FILE, journal.curve().encode())
     journal.say(f"model written, {time.monotonic() - began:.1f} s after the start")
 

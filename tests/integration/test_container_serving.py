@@ -10,12 +10,13 @@ import socket
 import subprocess
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 from recommender.artifact import write_artifact, write_model_zip
-from recommender.machine import FactorizationMachine
+from recommender.machine import FactorizationMachine, LikeLink
 from recommender.recordio import read_predictions, write_pairs
 
 USERS, ITEMS, DIMENSION = 30, 50, 80
@@ -277,6 +278,61 @@ def test_a_regressor_answers_scores_alone(tmp_path):
     assert json.loads(settings)["MaxConcurrentTransforms"] == 1
 
 
+def test_a_regressor_that_knows_how_ratings_become_likes_tells_their_probability(tmp_path):
+    (tmp_path / "model").mkdir()
+    machine = replace(known_machine("regressor"), like_link=LikeLink(0.5, -0.25))
+    parameters = {**HYPERPARAMETERS, "predictor_type": "regressor", "like_threshold": "4"}
+    (tmp_path / "model/model_algo-1").write_bytes(write_model_zip(machine, parameters))
+
+    with serving(tmp_path, SAGEMAKER_MODEL_SERVER_WORKERS="1") as running:
+        _, _, body = running.predict(json_body(instance(3), instance(4)))
+
+    ratings = 0.25 + machine.linear[[3, 4]].astype(float)
+    likes = 1 / (1 + np.exp(0.25 - 0.5 * ratings))
+    assert json.loads(body)["predictions"] == [
+        {"score": pytest.approx(rating), "like_probability": pytest.approx(like)}
+        for rating, like in zip(ratings, likes, strict=True)
+    ]
+
+
+def test_a_model_that_tells_half_of_how_ratings_become_likes_is_not_served(tmp_path):
+    (tmp_path / "model").mkdir()
+    parameters = {**HYPERPARAMETERS, "like_scale": "1.5"}
+    model = write_model_zip(known_machine("regressor"), parameters)
+    (tmp_path / "model/model_algo-1").write_bytes(model)
+
+    process = serve_to_the_end(tmp_path)
+
+    assert process.returncode == 1
+    assert process.stderr.startswith("cannot serve: model_algo-1: meta.json holds like_scale")
+
+
+def serve_to_the_end(root, **others):
+    return subprocess.run(
+        [sys.executable, "-m", "factorization_machines.serve"],
+        env=environment(root, MATINEE_BIND_HOST="127.0.0.1", **others),
+        capture_output=True,
+        text=True,
+        timeout=30,
+        check=False,
+    )
+
+
+def test_a_full_body_is_answered_row_for_row(server):
+    generator = np.random.default_rng(2)
+    users = generator.integers(0, USERS, 90_000)
+    items = generator.integers(USERS, DIMENSION, 90_000)
+    body = write_pairs(users, items, DIMENSION, np.ones(90_000, np.float32))
+
+    status, _, answer = server.predict(body, Content_Type=RECORDIO, Accept=RECORDIO)
+
+    scores, labels = read_predictions(answer)
+    expected = probabilities_by_hand(known_machine(), users, items)
+    assert status == 200
+    np.testing.assert_allclose(scores, expected, rtol=1e-6)
+    assert np.array_equal(labels, expected >= 0.5)
+
+
 def model_folder(root):
     (root / "model").mkdir()
     model = write_model_zip(known_machine(), HYPERPARAMETERS)
@@ -331,14 +387,7 @@ def test_a_server_started_by_root_answers_as_the_account_it_is_given(tmp_path):
 def test_a_server_that_cannot_serve_says_why_and_ends(tmp_path, others, expected):
     (tmp_path / "model").mkdir()
 
-    process = subprocess.run(
-        [sys.executable, "-m", "factorization_machines.serve"],
-        env=environment(tmp_path, MATINEE_BIND_HOST="127.0.0.1", **others),
-        capture_output=True,
-        text=True,
-        timeout=30,
-        check=False,
-    )
+    process = serve_to_the_end(tmp_path, **others)
 
     assert process.returncode == 1
     assert process.stderr.startswith("cannot serve: ")

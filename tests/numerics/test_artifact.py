@@ -11,6 +11,7 @@ import json
 import struct
 import tarfile
 import zipfile
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -26,7 +27,7 @@ from recommender.artifact import (
     write_model_zip,
 )
 from recommender.errors import DamagedArtifactError
-from recommender.machine import FactorizationMachine
+from recommender.machine import FactorizationMachine, LikeLink
 
 FIXTURES = Path(__file__).parent / "fixtures"
 WHERE = "s3://bucket/model.tar.gz"
@@ -102,6 +103,57 @@ def test_a_model_is_read_back_as_it_was_written(dimension, rank, predictor_type)
     assert np.array_equal(again.linear, machine.linear)
     assert (again.bias, again.predictor_type) == (machine.bias, predictor_type)
     assert (again.factors.dtype, again.linear.dtype) == (np.float32, np.float32)
+
+
+def meta(**parameters: object) -> bytes:
+    return json.dumps({"training_parameters": parameters}).encode()
+
+
+def test_how_ratings_become_likes_is_read_back_to_the_last_bit():
+    link = LikeLink(0.1 + 0.2, -1 / 3)
+    machine = replace(make_machine(predictor_type="regressor"), like_link=link)
+    written = write_model_zip(machine, {"like_threshold": "4"})
+    assert read_model_zip(written, WHERE).like_link == link
+    with zipfile.ZipFile(io.BytesIO(written)) as archive:
+        told = json.loads(archive.read("meta.json"))["training_parameters"]
+    assert (float(told["like_scale"]), float(told["like_shift"])) == (link.scale, link.shift)
+
+
+def test_numbers_instead_of_texts_tell_how_ratings_become_likes_too():
+    told = meta(predictor_type="regressor", like_scale=1.5, like_shift=-5)
+    machine = read_model_zip(make_zip(params=make_params(layout_1()), meta_json=told), WHERE)
+    assert machine.like_link == LikeLink(1.5, -5.0)
+
+
+def test_a_regressor_that_tells_nothing_of_likes_has_no_link():
+    machine = read_model_zip(write_model_zip(make_machine(predictor_type="regressor"), {}), WHERE)
+    assert machine.like_link is None
+
+
+@pytest.mark.parametrize(
+    ("told", "reason"),
+    [
+        ({"like_scale": "1.5"}, "like_scale without like_shift"),
+        ({"like_shift": "1.5"}, "like_shift without like_scale"),
+        ({"like_scale": "1.5", "like_shift": "nan"}, "like_shift 'nan', expected two finite"),
+        ({"like_scale": "-inf", "like_shift": "0"}, "like_scale '-inf'"),
+        ({"like_scale": "1e999", "like_shift": "0"}, "like_scale '1e999'"),
+        ({"like_scale": "much", "like_shift": "0"}, "like_scale 'much'"),
+        ({"like_scale": None, "like_shift": "0"}, "like_scale 'None'"),
+        ({"like_scale": "", "like_shift": "0"}, "like_scale ''"),
+    ],
+)
+def test_a_like_link_that_is_half_there_or_no_number_is_refused(told, reason):
+    told = meta(predictor_type="regressor", **told)
+    with pytest.raises(DamagedArtifactError, match=reason) as caught:
+        read_model_zip(make_zip(params=make_params(layout_1()), meta_json=told), WHERE)
+    assert str(caught.value).startswith(f"{WHERE}: meta.json ")
+
+
+def test_a_classifier_with_a_like_link_is_refused():
+    told = meta(predictor_type="binary_classifier", like_scale="1", like_shift="0")
+    with pytest.raises(DamagedArtifactError, match="predictor_type binary_classifier"):
+        read_model_zip(make_zip(params=make_params(layout_1()), meta_json=told), WHERE)
 
 
 @pytest.mark.parametrize("layout", ["layout-1", "layout-2"])

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from recommender import machine as module
 from recommender.errors import ShapeMismatchError
 from recommender.features import FeatureRows
-from recommender.machine import FactorizationMachine, predict, score, sigmoid
+from recommender.machine import FactorizationMachine, LikeLink, predict, score, sigmoid
 
 
 def double_sum(rows: FeatureRows, machine: FactorizationMachine) -> list[float]:
@@ -115,6 +115,49 @@ def test_sigmoid_is_right_and_quiet_from_end_to_end():
     expected = [0, 0, math.exp(-745), math.exp(-40), 0.5, 0.5 + 0.25e-9, 1, 1, 1]
     np.testing.assert_allclose(sigmoid(scores), expected, rtol=1e-12)
     assert np.isnan(sigmoid(np.array([np.nan])))[0]
+
+
+@pytest.mark.parametrize(
+    ("counts", "width"),
+    [([2, 2, 2], 2), ([2], 2), ([0, 0], 0), ([3, 1], None), ([1, 3, 2], None), ([], None)],
+)
+def test_rows_have_a_width_if_they_are_equally_long(counts, width):
+    assert make_rows(counts, 12, np.random.default_rng(0)).width == width
+
+
+@pytest.mark.parametrize("rank", [1, 3, 64])
+def test_many_pairs_of_any_values_are_scored_to_the_last_digits(rank):
+    rng = np.random.default_rng(rank)
+    rows, machine = make_rows([2] * 5000, 40, rng), make_machine(40, rank, rng)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(module, "_BLOCK_NUMBERS", 4096)
+        found = score(rows, machine)
+    np.testing.assert_allclose(found, double_sum(rows, machine), rtol=1e-9, atol=1e-11)
+
+
+def test_a_like_link_gives_the_logistic_of_a_line():
+    link = LikeLink(1.5, -5.0)
+    ratings = np.array([-1e300, -1.0, 3.0, 10 / 3, 5.0, 1e308])
+    expected = [0, *(1 / (1 + math.exp(5 - 1.5 * one)) for one in ratings[1:-1]), 1]
+    np.testing.assert_allclose(link.probabilities(ratings), expected, rtol=1e-12)
+    np.testing.assert_allclose(LikeLink(1e300, 0.0).probabilities(np.array([1e300])), [1.0])
+
+
+@pytest.mark.parametrize(("scale", "shift"), [(np.nan, 0.0), (1.0, np.inf)])
+def test_a_like_link_of_no_numbers_is_refused(scale, shift):
+    with pytest.raises(ShapeMismatchError, match="two finite numbers"):
+        LikeLink(scale, shift)
+
+
+def test_a_classifier_with_a_like_link_is_refused():
+    with pytest.raises(ShapeMismatchError, match="expected regressor"):
+        FactorizationMachine(
+            0.0,
+            np.zeros(2, np.float32),
+            np.zeros((2, 1), np.float32),
+            "binary_classifier",
+            LikeLink(1.0, 0.0),
+        )
 
 
 def test_rows_of_another_dimension_are_refused():

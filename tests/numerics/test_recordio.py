@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from recommender import recordio
 from recommender.errors import DamagedRecordError, ShapeMismatchError
 from recommender.features import FeatureRows
 from recommender.recordio import (
@@ -200,6 +201,90 @@ def test_the_fast_writer_of_pairs_agrees_with_the_general_one(dimension, count, 
     labels = rng.normal(size=count).astype(np.float32) if labelled else None
     rows = FeatureRows.pairs(users, items, dimension)
     assert write_pairs(users, items, dimension, labels) == write_rows(rows, labels)
+
+
+@pytest.mark.parametrize("labelled", [True, False])
+@pytest.mark.parametrize(
+    ("count", "dimension", "rows"),
+    [
+        (0, 10, 50),
+        (1, 2**31 - 2, 400),
+        (2, 2**14, 40_000),  # more than are looked at at once
+        (2, 2**28, 300),
+        (2, 2**31 - 2, 300),  # two keys of up to ten bytes
+        (2, 2**31 - 2, 5),
+        (2, 300, 7),
+        (0, 10, 1),
+        (3, 300, 300),
+        (40, 10**6, 30),
+    ],
+)
+def test_many_records_of_few_forms_are_read_as_they_were_written(count, dimension, rows, labelled):
+    rng = np.random.default_rng(dimension)
+    spread = (dimension - 1) ** rng.random((rows, count))  # as many short as long varints
+    bits = rng.integers(0, 2**32, rows * count, dtype=np.uint64).astype(np.uint32)
+    written = FeatureRows(
+        np.arange(rows + 1) * count,
+        np.sort(spread.astype(np.int64)).reshape(-1),
+        bits.view(np.float32),
+        dimension,
+    )
+    labels = rng.normal(size=rows).astype(np.float32) if labelled else None
+    again, read_labels = read_rows(write_rows(written, labels))
+    assert_equal_rows(again, written)
+    assert labels.tobytes() == read_labels.tobytes() if labelled else read_labels is None
+
+
+def pairs_of(columns, dimension, *, labelled) -> bytes:
+    columns = np.array(columns, np.int64)
+    labels = np.arange(len(columns), dtype=np.float32) if labelled else None
+    return write_pairs(columns[:, 0], columns[:, 1], dimension, labels)
+
+
+STREAMS = [
+    pairs_of([[5, 20], [100, 90]], 127, labelled=True),
+    pairs_of([[404, 1052], [7, 2000], [12, 13]], 2625, labelled=True),
+    pairs_of([[404, 1052], [7, 2000], [900, 1000]], 2625, labelled=False),
+    pairs_of([[3, 2**27], [2**27, 5], [2**20, 2**21]], 2**28, labelled=False),
+]
+STREAMS += [stream * 4 for stream in STREAMS]  # few records are read in another way than many
+
+
+def outcome(data: bytes) -> tuple[object, ...]:
+    """Everything that reading gives, or the refusal."""
+    try:
+        rows, labels = read_rows(data)
+    except DamagedRecordError as error:
+        return error.offset, str(error)
+    parts = (rows.offsets, rows.columns, rows.values, labels)
+    return rows.dimension, *(None if part is None else part.tobytes() for part in parts)
+
+
+@given(
+    stream=st.sampled_from(STREAMS),
+    changes=st.lists(st.tuples(st.integers(0, 10**6), st.integers(0, 255)), min_size=1, max_size=3),
+)
+@settings(max_examples=400, deadline=None)
+def test_a_common_form_is_read_as_any_other_is(stream, changes):
+    data = bytearray(stream)
+    for place, byte in changes:
+        data[place % len(data)] = byte
+    found = outcome(bytes(data))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(recordio, "read_by_form", lambda *_: None)
+        patch.setattr(recordio, "_read_regular", refuse)
+        assert outcome(bytes(data)) == found
+
+
+def refuse(*_: object) -> None:
+    raise recordio._IrregularError
+
+
+def test_a_length_near_the_largest_is_no_short_record():
+    # With the pad it would pass 32 bits, and look like the empty ones before it.
+    data = (MAGIC + bytes(4)) * 3 + MAGIC + b"\xff" * 4
+    with pytest.raises(DamagedRecordError, match="4294967296 bytes, and 0 are left"):
+        read_rows(data)
 
 
 def test_the_magic_number_inside_a_payload_is_data(sdk_write):
@@ -394,6 +479,26 @@ def test_predictions_are_read_back_and_by_the_sdk(sdk, with_classes):
     records = sdk.read_records(io.BytesIO(data))
     assert [r.label["score"].float32_tensor.values[0] for r in records] == scores.tolist()
     assert ("predicted_label" in records[0].label) == with_classes
+
+
+def test_the_sdk_reads_like_probabilities_beside_ratings(sdk):
+    ratings = np.array([3.5, -1.0, 5.25], np.float32)
+    likes = np.array([0.25, 0.0, 1.0])
+    data = write_predictions(ratings, None, likes)
+    records = [record.label for record in sdk.read_records(io.BytesIO(data))]
+    assert [set(label) for label in records] == [{"score", "like_probability"}] * 3
+    told = [
+        [label[name].float32_tensor.values[0] for label in records]
+        for name in ("score", "like_probability")
+    ]
+    assert told == [ratings.tolist(), likes.tolist()]
+    read_ratings, classes = read_predictions(data)
+    assert (read_ratings.tolist(), classes) == (ratings.tolist(), None)
+
+
+def test_as_many_like_probabilities_as_scores_are_needed():
+    with pytest.raises(ShapeMismatchError):
+        write_predictions(np.zeros(2), None, np.zeros(3))
 
 
 def test_predictions_are_read_whatever_the_order_of_their_map(sdk):

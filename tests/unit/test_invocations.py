@@ -76,6 +76,12 @@ def test_a_key_given_twice_counts_as_the_sum():
     assert dense(decode_json(sparse([3, 3, 1], [1, 2, 4]))) == [[0, 4, 0, 3, 0, 0]]
 
 
+def test_a_key_given_twice_counts_as_the_sum_among_rows_of_two_keys():
+    rows = decode_json(sparse([4, 0], [1, 2]), sparse([3, 3], [1, 4]), sparse([1, 2], [1, 2]))
+
+    assert dense(rows) == [[2, 0, 0, 0, 1, 0], [0, 0, 0, 5, 0, 0], [0, 1, 2, 0, 0, 0]]
+
+
 @pytest.mark.parametrize(
     ("body", "expected"),
     [
@@ -165,6 +171,21 @@ def test_ratings_carry_no_label():
     assert json.loads(encode_predictions(SCORES[:1], None, JSON)) == {
         "predictions": [{"score": 0.1 + 0.2}]
     }
+
+
+LIKES = np.array([0.25, 1 / 3, 1.0])
+
+
+def test_ratings_that_become_likes_carry_their_probability():
+    answer = json.loads(encode_predictions(SCORES, None, JSON, LIKES))
+    lines = encode_predictions(SCORES, None, JSON_LINES, LIKES).splitlines()
+
+    expected = [
+        {"score": score, "like_probability": like}
+        for score, like in zip(SCORES.tolist(), LIKES.tolist(), strict=True)
+    ]
+    assert answer["predictions"] == expected
+    assert [json.loads(line) for line in lines] == expected
 
 
 def test_recordio_predictions_hold_scores_and_labels():

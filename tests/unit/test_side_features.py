@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from recommender.errors import MalformedItemsError, ShapeMismatchError
 from recommender.feature_columns import FeatureColumn
 from recommender.folding import fold
-from recommender.machine import FactorizationMachine, score
+from recommender.machine import FactorizationMachine, LikeLink, score
 from recommender.side_features import SideFeatures, make_side_features
 from recommender.side_tables import parse_side
 
@@ -137,6 +137,22 @@ def test_the_folded_model_scores_each_pair_as_the_machine_scores_its_full_row(
         rtol=1e-5,
         atol=1e-5,
     )
+
+
+def test_a_folded_model_knows_as_its_machine_does_how_ratings_become_likes() -> None:
+    people = parse_side("u.user", PEOPLE, "user")
+    side = make_side_features(["1"], ["1"], {"user": (people, [FeatureColumn("gender")])})
+    link = LikeLink(1.5, -5.0)
+    dimension = 2 + side.dimension
+    machine = FactorizationMachine(
+        0.0,
+        np.zeros(dimension, np.float32),
+        np.zeros((dimension, 2), np.float32),
+        "regressor",
+        link,
+    )
+    assert side.dimension
+    assert fold(machine, 1, 1, side).like_link == link
 
 
 def test_a_machine_of_another_size_is_refused() -> None:

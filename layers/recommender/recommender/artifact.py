@@ -18,9 +18,15 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from recommender.errors import DamagedArtifactError
+from recommender.errors import DamagedArtifactError, ShapeMismatchError
 from recommender.features import Float32s
-from recommender.machine import BINARY_CLASSIFIER, PREDICTOR_TYPES, FactorizationMachine
+from recommender.machine import (
+    BINARY_CLASSIFIER,
+    PREDICTOR_TYPES,
+    REGRESSOR,
+    FactorizationMachine,
+    LikeLink,
+)
 from recommender.ndarrays import ArraysError, read_arrays, write_arrays
 from recommender.symbol import symbol_json
 
@@ -33,6 +39,8 @@ _MOST_MEMBERS = 1000
 _PIECE = 1 << 20
 
 _FACTORS = "v"
+# Beside the training parameters of a regressor that knows how its ratings become likes.
+_LIKE_SCALE, _LIKE_SHIFT = "like_scale", "like_shift"
 
 
 @dataclass(frozen=True)
@@ -118,7 +126,8 @@ def write_artifact(machine: FactorizationMachine, training_parameters: Mapping[s
     Args:
         machine: the weights; must be finite, or the artifact cannot be read back.
         training_parameters: all hyperparameters as strings. Those that the weights show
-            themselves (``feature_dim``, ``num_factors``, ``predictor_type``) are set from them.
+            themselves (``feature_dim``, ``num_factors``, ``predictor_type``, and the two numbers
+            of a like link) are set from them.
 
     Returns:
         The archive. The same arguments give the same bytes, on any day and machine.
@@ -142,6 +151,9 @@ def write_model_zip(machine: FactorizationMachine, training_parameters: Mapping[
         "num_factors": str(machine.rank),
         "predictor_type": machine.predictor_type,
     }
+    if machine.like_link is not None:
+        parameters[_LIKE_SCALE] = repr(float(machine.like_link.scale))
+        parameters[_LIKE_SHIFT] = repr(float(machine.like_link.shift))
     members = {
         "symbol.json": symbol_json(machine.predictor_type),
         "params": write_arrays(
@@ -282,7 +294,33 @@ def _machine(
     predictor_type = parameters.get("predictor_type", BINARY_CLASSIFIER)
     if predictor_type not in PREDICTOR_TYPES:
         raise DamagedArtifactError(where, f"meta.json says predictor_type {predictor_type!r}")
-    return FactorizationMachine(float(bias.max()), linear.reshape(-1), factors, predictor_type)
+    link = _like_link(parameters, where)
+    if link is not None and predictor_type != REGRESSOR:
+        raise DamagedArtifactError(
+            where, f"meta.json tells how ratings become likes, and predictor_type {predictor_type}"
+        )
+    return FactorizationMachine(
+        float(bias.max()), linear.reshape(-1), factors, predictor_type, link
+    )
+
+
+def _like_link(parameters: Mapping[str, str], where: str) -> LikeLink | None:
+    found = {name: parameters[name] for name in (_LIKE_SCALE, _LIKE_SHIFT) if name in parameters}
+    if not found:
+        return None
+    if len(found) == 1:
+        (name,) = found
+        other = _LIKE_SHIFT if name == _LIKE_SCALE else _LIKE_SCALE
+        raise DamagedArtifactError(
+            where, f"meta.json holds {name} without {other}: both or neither say what a like is"
+        )
+    try:
+        return LikeLink(float(found[_LIKE_SCALE]), float(found[_LIKE_SHIFT]))
+    except (ValueError, ShapeMismatchError) as error:
+        told = ", ".join(f"{name} {value[:40]!r}" for name, value in found.items())
+        raise DamagedArtifactError(
+            where, f"meta.json says {told}, expected two finite numbers"
+        ) from error
 
 
 def _layout(arrays: Mapping[str, Float32s], where: str) -> _Layout:

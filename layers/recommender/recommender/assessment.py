@@ -1,7 +1,7 @@
 """One model against the test set, the baselines and the champion: the whole judgement of a run."""
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
@@ -17,7 +17,7 @@ from recommender.evaluation import (
     ranking_metrics,
     regression_metrics,
 )
-from recommender.features import Float32s, Integers
+from recommender.features import Float32s, Float64s, Integers
 from recommender.machine import BINARY_CLASSIFIER
 from recommender.ranking import PairModel, popular_lists, top_items
 from recommender.seen_items import SeenItems
@@ -121,11 +121,15 @@ def assess(
         classification_metrics if model.predictor_type == BINARY_CLASSIFIER else regression_metrics
     )
     test = HeldOutPairs.joined(sides.test())
-    challenger = measure(test.labels, model.predict_pairs(test.users, test.items))
+    predictions = model.predict_pairs(test.users, test.items)
+    challenger = measure(test.labels, predictions)
+    challenger = _with_likes(challenger, model, predictions, test.likes)
     serving = None
     # A champion of the other kind predicts something else: nothing to compare.
     if champion is not None and champion.model.predictor_type == model.predictor_type:
-        serving = measure(test.labels, _predict_by_id(champion, vocabulary, test))
+        predictions = _predict_by_id(champion, vocabulary, test)
+        serving = measure(test.labels, predictions)
+        serving = _with_likes(serving, champion.model, predictions, test.likes)
     ranked = np.unique(test.users[test.likes])[:_MOST_RANKED_USERS]
     threshold = 1.0 if model.predictor_type == BINARY_CLASSIFIER else config.like_threshold
     train = _look_at_train(sides, model, ranked, threshold)
@@ -140,6 +144,20 @@ def assess(
         popularity=popularity,
         verdict=judge(challenger, baseline, serving, config.gate, ranking),
     )
+
+
+def _with_likes(
+    metrics: Metrics,
+    model: PairModel,
+    predictions: Float64s,
+    likes: npt.NDArray[np.bool_],
+) -> Metrics:
+    """Add what a regressor's like-probabilities reach, if it knows how ratings become likes."""
+    if model.like_link is None:
+        return metrics
+    chances = model.like_link.probabilities(predictions)
+    of_likes = classification_metrics(likes.astype(np.float32), chances)
+    return replace(of_likes, rmse=metrics.rmse, mae=metrics.mae)
 
 
 def _predict_by_id(

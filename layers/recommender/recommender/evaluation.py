@@ -22,6 +22,8 @@ _SIDES: tuple[Literal["left", "right"], ...] = ("left", "right")
 class Metrics:
     """What a model reaches on the test set; what does not apply to its kind is ``None``.
 
+    A regressor that knows how its ratings become likes has all of them.
+
     Attributes:
         accuracy: share of the rows whose class at the threshold 0.5 is right.
         cross_entropy: mean of -log of the probability given to the right class, in nats.
@@ -47,10 +49,10 @@ class Metrics:
     @property
     def loss(self) -> tuple[str, float]:
         """Name and value of the metric that training minimises: lower is better."""
-        if self.cross_entropy is not None:
-            return "cross-entropy", self.cross_entropy
         if self.rmse is not None:
             return "RMSE", self.rmse
+        if self.cross_entropy is not None:
+            return "cross-entropy", self.cross_entropy
         raise ShapeMismatchError("metrics", "cross_entropy or rmse", sorted(self.as_dict()))
 
 

@@ -5,11 +5,15 @@ from collections.abc import Mapping
 import numpy as np
 from numpy.typing import NDArray
 
+from recommender.machine import LikeLink
 from recommender.ranking import PairModel
+
+_LIKE_LINK = "like_link"
 
 
 def to_arrays(model: PairModel) -> dict[str, NDArray[np.generic]]:
     """Name a model's parts."""
+    link = model.like_link
     return {
         "bias": np.asarray(model.bias, dtype=np.float64),
         "user_weights": model.user_weights,
@@ -17,6 +21,7 @@ def to_arrays(model: PairModel) -> dict[str, NDArray[np.generic]]:
         "item_weights": model.item_weights,
         "item_factors": model.item_factors,
         "predictor_type": np.asarray(model.predictor_type),
+        **({} if link is None else {_LIKE_LINK: np.array([link.scale, link.shift], np.float64)}),
     }
 
 
@@ -29,4 +34,5 @@ def from_arrays(arrays: Mapping[str, NDArray[np.generic]]) -> PairModel:
         item_weights=arrays["item_weights"].astype(np.float32, copy=False),
         item_factors=arrays["item_factors"].astype(np.float32, copy=False),
         predictor_type=str(arrays["predictor_type"]),
+        like_link=LikeLink(*arrays[_LIKE_LINK].tolist()) if _LIKE_LINK in arrays else None,
     )

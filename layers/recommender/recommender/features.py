@@ -32,6 +32,16 @@ class FeatureRows:
     def __len__(self) -> int:
         return int(self.offsets.size) - 1
 
+    @property
+    def width(self) -> int | None:
+        """Number of entries of every row; None if the rows differ in it, or there are none."""
+        if len(self) < 1:
+            return None
+        width, rest = divmod(int(self.offsets[-1]), len(self))
+        if rest or (len(self) > 1 and (np.diff(self.offsets) != width).any()):
+            return None
+        return width
+
     @classmethod
     def pairs(cls, users: Integers, items: Integers, dimension: int) -> "FeatureRows":
         """One row per pair, holding a one in the user's column and a one in the item's.

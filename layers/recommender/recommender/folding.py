@@ -58,6 +58,7 @@ def fold(
         item_weights=item_weights,
         item_factors=item_factors,
         predictor_type=machine.predictor_type,
+        like_link=machine.like_link,
     )
 
 

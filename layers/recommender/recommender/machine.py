@@ -1,5 +1,6 @@
 """Factorization machine arithmetic: weights in, scores out."""
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -17,6 +18,35 @@ _BLOCK_NUMBERS = 1 << 20
 
 
 @dataclass(frozen=True)
+class LikeLink:
+    """How the ratings of a regressor become likes: log-odds of one are ``scale * rating + shift``.
+
+    Attributes:
+        scale: log-odds a unit of rating.
+        shift: log-odds at the rating 0.
+    """
+
+    scale: float
+    shift: float
+
+    def __post_init__(self) -> None:
+        if not (math.isfinite(self.scale) and math.isfinite(self.shift)):
+            raise ShapeMismatchError("like link", "two finite numbers", (self.scale, self.shift))
+
+    def probabilities(self, ratings: Floats) -> Float64s:
+        """Tell how likely a like is.
+
+        Args:
+            ratings: predicted ratings, any shape.
+
+        Returns:
+            Probabilities in [0, 1], same shape, float64.
+        """
+        with np.errstate(over="ignore"):  # log-odds without end are a certainty
+            return sigmoid(self.scale * np.asarray(ratings, np.float64) + self.shift)
+
+
+@dataclass(frozen=True)
 class FactorizationMachine:
     """A second-order factorization machine.
 
@@ -25,16 +55,20 @@ class FactorizationMachine:
         linear: ``(d,)`` float32 weight of each column.
         factors: ``(d, k)`` float32 latent factors of each column.
         predictor_type: ``binary_classifier`` or ``regressor``.
+        like_link: how ratings become likes, for a regressor that was trained with a threshold.
     """
 
     bias: float
     linear: Float32s
     factors: Float32s
     predictor_type: str = BINARY_CLASSIFIER
+    like_link: LikeLink | None = None
 
     def __post_init__(self) -> None:
         if self.predictor_type not in PREDICTOR_TYPES:
             raise ShapeMismatchError("predictor type", PREDICTOR_TYPES, self.predictor_type)
+        if self.like_link is not None and self.predictor_type != REGRESSOR:
+            raise ShapeMismatchError("predictor type", REGRESSOR, self.predictor_type)
         if self.linear.ndim != 1:
             raise ShapeMismatchError("linear weights", "one axis", self.linear.shape)
         if self.factors.ndim != 2 or self.factors.shape[0] != self.linear.size:
@@ -88,6 +122,8 @@ def score(rows: FeatureRows, machine: FactorizationMachine) -> Float64s:
     if rows.dimension != machine.dimension:
         raise ShapeMismatchError("feature columns", machine.dimension, rows.dimension)
     rows.check()
+    if rows.width == 2:
+        return _score_pairs(rows, machine)
     scores = np.full(len(rows), machine.bias, np.float64)
     entries_a_block = max(1, _BLOCK_NUMBERS // max(1, machine.rank))
     first = 0
@@ -100,6 +136,30 @@ def score(rows: FeatureRows, machine: FactorizationMachine) -> Float64s:
     return scores
 
 
+def _score_pairs(rows: FeatureRows, machine: FactorizationMachine) -> Float64s:
+    """Score checked rows of two entries: of their only pair, no difference of squares is needed."""
+    pairs = np.empty(len(rows), np.float64)
+    left, right = rows.columns[0::2], rows.columns[1::2]
+    step = max(1, _BLOCK_NUMBERS // (4 * max(1, machine.rank)))
+    for first in range(0, len(rows), step):
+        block = slice(first, first + step)
+        # The columns are known to exist: to clip them only saves a look at each.
+        np.einsum(
+            "ij,ij->i",
+            machine.factors.take(left[block], axis=0, mode="clip").astype(np.float64),
+            machine.factors.take(right[block], axis=0, mode="clip").astype(np.float64),
+            out=pairs[block],
+        )
+    values = rows.values.astype(np.float64)
+    linear = machine.linear.take(rows.columns, mode="clip") * values
+    pairs *= values[0::2]
+    pairs *= values[1::2]
+    pairs += linear[0::2]
+    pairs += linear[1::2]
+    pairs += machine.bias
+    return pairs
+
+
 def _weighted_sums(
     rows: FeatureRows, first: int, last: int, machine: FactorizationMachine
 ) -> Float64s:
@@ -109,10 +169,6 @@ def _weighted_sums(
     columns, values = rows.columns[entries], rows.values[entries].astype(np.float64)
     linear = machine.linear[columns] * values
     factors = machine.factors[columns] * values[:, None]
-    if bool(np.all(np.diff(offsets) == 2)):
-        # The only pair of a row, without the cancellation of the difference of squares.
-        pairs = np.einsum("ij,ij->i", factors[0::2], factors[1::2])
-        return np.asarray(linear[0::2] + linear[1::2] + pairs, np.float64)
     totals = np.zeros(last - first)
     filled = np.flatnonzero(np.diff(offsets))
     if filled.size:

@@ -7,7 +7,7 @@ import numpy as np
 
 from recommender.errors import ShapeMismatchError
 from recommender.features import Float32s, Float64s, Floats, Integers
-from recommender.machine import REGRESSOR, FactorizationMachine, link
+from recommender.machine import REGRESSOR, FactorizationMachine, LikeLink, link
 from recommender.seen_items import UNKNOWN, SeenItems
 
 # One block of scores, 16 MB in float32: with fewer users at a time the product itself slows down.
@@ -31,6 +31,7 @@ class PairModel:
         item_weights: ``(I,)`` float32.
         item_factors: ``(I, k)`` float32.
         predictor_type: ``binary_classifier`` or ``regressor``.
+        like_link: how ratings become likes, for a regressor that was trained with a threshold.
     """
 
     bias: float
@@ -39,6 +40,7 @@ class PairModel:
     item_weights: Float32s
     item_factors: Float32s
     predictor_type: str
+    like_link: LikeLink | None = None
 
     @property
     def users(self) -> int:
@@ -137,6 +139,7 @@ def split_machine(machine: FactorizationMachine, n_users: int, n_items: int) -> 
         item_weights=machine.linear[n_users:],
         item_factors=machine.factors[n_users:],
         predictor_type=machine.predictor_type,
+        like_link=machine.like_link,
     )
 
 

@@ -9,10 +9,13 @@ The body holds a map of feature tensors and a map of label tensors; both maps ha
 lengths says where a record begins.
 """
 
+from functools import cache
+
 import numpy as np
 
 from recommender.errors import DamagedRecordError, ShapeMismatchError
 from recommender.features import FeatureRows, Float32s, Floats, Integers, check_columns
+from recommender.forms import read_by_form
 from recommender.layouts import records_by_layout
 from recommender.pairs import MOST_COLUMNS, one_hot_records
 from recommender.records import (
@@ -39,7 +42,7 @@ from recommender.wire import (
     window,
 )
 
-_SCORE, _PREDICTED_LABEL = "score", "predicted_label"
+_SCORE, _PREDICTED_LABEL, _LIKE_PROBABILITY = "score", "predicted_label", "like_probability"
 
 
 def write_rows(rows: FeatureRows, labels: Floats | None) -> bytes:
@@ -153,6 +156,9 @@ def read_rows(data: bytes) -> tuple[FeatureRows, Float32s | None]:
     """
     starts, lengths = frames(data)
     if starts.size:
+        alike = read_by_form(data, starts, lengths)
+        if alike is not None:
+            return alike
         try:
             return _read_regular(np.frombuffer(data, np.uint8), starts, starts + lengths)
         except _IrregularError:
@@ -296,38 +302,48 @@ def _single(tensor: Tensor, what: str) -> float:
     return float(tensor.values[0])
 
 
-def _prediction(parts: int) -> tuple[bytes, list[int]]:
-    """Make a record of zeros, with a predicted label or without; and where its floats stand."""
+@cache
+def _prediction(*names: str) -> tuple[bytes, tuple[int, ...]]:
+    """Make a record of zeros, with labels of these names; and where its floats stand."""
     body, places = b"", []
-    for name in (_SCORE, _PREDICTED_LABEL)[:parts]:
+    for name in names:
         body += label_entry(name) + bytes(4)
         places.append(8 + len(body) - 4)
-    return framed(body), places
+    return framed(body), tuple(places)
 
 
-def write_predictions(scores: Floats, predicted_labels: Floats | None) -> bytes:
+def write_predictions(
+    scores: Floats, predicted_labels: Floats | None, like_probabilities: Floats | None = None
+) -> bytes:
     """Write the records that the built-in algorithm answers with.
 
     Args:
         scores: ``(n,)`` probabilities of a classifier, or ratings of a regressor.
         predicted_labels: ``(n,)`` classes; a regressor has none.
+        like_probabilities: ``(n,)``, of a regressor that knows how its ratings become likes.
 
     Returns:
-        ``n`` records without features; their label maps hold ``score`` and ``predicted_label``.
+        ``n`` records without features; their label maps hold ``score``, ``predicted_label`` and
+        ``like_probability``, as far as they are given.
 
     Raises:
-        ShapeMismatchError: there are not as many labels as scores.
+        ShapeMismatchError: there are not as many labels or probabilities as scores.
     """
-    columns = [float32_labels(scores, scores.size), float32_labels(predicted_labels, scores.size)]
-    written = [column for column in columns if column is not None]
-    template, places = _prediction(len(written))
+    columns = {
+        _SCORE: float32_labels(scores, scores.size),
+        _PREDICTED_LABEL: float32_labels(predicted_labels, scores.size),
+        _LIKE_PROBABILITY: float32_labels(like_probabilities, scores.size),
+    }
+    written = {name: column for name, column in columns.items() if column is not None}
+    template, places = _prediction(*written)
+    size = len(template)
 
     def fill(out: Bytes) -> None:
-        out[:] = np.frombuffer(template * scores.size, np.uint8)
-        for place, column in zip(places, written, strict=True):
-            window(out, "<u4")[place :: len(template)] = column.view("<u4")
+        out.view(f"V{size}")[:] = np.frombuffer(template, f"V{size}")
+        for place, column in zip(places, written.values(), strict=True):
+            window(out, "<u4")[place::size] = column.view("<u4")
 
-    return assemble(scores.size * len(template), fill)
+    return assemble(scores.size * size, fill)
 
 
 def read_predictions(data: bytes) -> tuple[Float32s, Float32s | None]:
@@ -343,8 +359,8 @@ def read_predictions(data: bytes) -> tuple[Float32s, Float32s | None]:
         DamagedRecordError: the stream is cut or is not the format, a record has no score, or only
             some have a predicted label.
     """
-    for parts in (2, 1):
-        template, places = _prediction(parts)
+    for names in ((_SCORE, _PREDICTED_LABEL), (_SCORE,)):
+        template, places = _prediction(*names)
         if len(data) % len(template):
             continue
         records = np.frombuffer(data, np.uint8).reshape(-1, len(template)).copy()
@@ -353,7 +369,7 @@ def read_predictions(data: bytes) -> tuple[Float32s, Float32s | None]:
             columns.append(records[:, place : place + 4].copy().view("<f4").reshape(-1))
             records[:, place : place + 4] = 0
         if np.all(records == np.frombuffer(template, np.uint8)):
-            return columns[0], columns[1] if parts == 2 else None
+            return columns[0], columns[1] if len(names) == 2 else None
     return _read_any_predictions(data)
 
 

@@ -14,7 +14,10 @@ MAX_ID_LENGTH = 256
 
 @dataclass(frozen=True)
 class PredictionRequest:
-    """Pairs to score, and from which score on a pair counts as liked."""
+    """Pairs to score, and from which probability of a like on a pair counts as liked.
+
+    For a model that tells ratings and no such probability, the threshold is a rating.
+    """
 
     pairs: tuple[tuple[str, str], ...]
     threshold: float | None

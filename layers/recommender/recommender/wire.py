@@ -10,9 +10,11 @@ from recommender.features import Integers
 
 Bytes = npt.NDArray[np.uint8]
 Words = npt.NDArray[np.uint64]
+AnyWords = npt.NDArray[np.unsignedinteger]
 
 # 9 x 7 = 63 bits: every number that int64 holds without its sign.
 LONGEST_VARINT = 9
+_FINAL_BYTES = 0x8080808080808080
 
 
 def varint(number: int) -> bytes:
@@ -183,6 +185,40 @@ def packed_varints(data: Bytes) -> tuple[Integers, Integers] | None:
         byte = (data[first[longer] + group] & 0x7F).astype(np.int64)
         numbers[longer] |= byte << 7 * group
     return numbers, last
+
+
+def two_varints(words: AnyWords, size: int, out: Integers) -> bool:
+    """Read two varints that stand one behind the other in each word.
+
+    Args:
+        words: ``(n,)`` unsigned; the varints fill the lowest ``size`` bytes, above is nothing.
+        size: bytes of both, 2 up to the width of a word.
+        out: ``(n, 2)``, filled with the numbers.
+
+    Returns:
+        Whether every word holds two varints, the second one not cut.
+    """
+    finals = ~words
+    finals &= _FINAL_BYTES >> 64 - 8 * size
+    last = 0x80 << 8 * (size - 1)
+    # Two bytes end a number: the last one, and of the others exactly one.
+    if (finals < last).any():
+        return False
+    finals ^= last
+    if (finals == 0).any() or (finals & (finals - 1)).any():
+        return False
+    ends = np.left_shift(finals, 1) - 1  # all bits up to the end of the first one
+    _join_groups(words & ends, size - 1, out[:, 0])
+    _join_groups(np.right_shift(words, np.bitwise_count(ends)), size - 1, out[:, 1])
+    return True
+
+
+def _join_groups(words: AnyWords, size: int, out: Integers) -> None:
+    """Join the groups of seven bits of the lowest ``size`` bytes."""
+    numbers = words & 0x7F
+    for group in range(1, size):
+        numbers |= np.right_shift(words, group) & 0x7F << 7 * group
+    out[:] = numbers
 
 
 def assemble(size: int, fill: Callable[[Bytes], None]) -> bytes:

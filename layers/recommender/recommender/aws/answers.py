@@ -6,6 +6,8 @@ from urllib.parse import unquote
 import numpy as np
 
 from recommender.aws import serving
+from recommender.errors import InvalidRequestError
+from recommender.machine import BINARY_CLASSIFIER
 from recommender.ranking import popular_items, top_items
 from recommender.requests import PredictionRequest, RecommendationRequest
 from recommender.settings import PredictSettings
@@ -14,28 +16,52 @@ from recommender.settings import PredictSettings
 def predictions(
     settings: PredictSettings, catalog: str, request: PredictionRequest
 ) -> dict[str, object]:
-    """Score pairs. Unknown users and items are answered too, and marked."""
+    """Score pairs. Unknown users and items are answered too, and marked.
+
+    The threshold is a probability of a like, 0.5 if the request has none. Only for a regressor
+    that tells no such probabilities it is a rating, the catalog's ``like_threshold`` if the
+    request has none.
+
+    Raises:
+        InvalidRequestError: the threshold is a rating, and the model tells probabilities.
+    """
     run, scored = serving.predict(
         settings.artifacts_bucket, settings.resource_prefix, catalog, request.pairs
     )
-    threshold = request.threshold
-    if threshold is None:
-        is_classifier = run.model.predictor_type == "binary_classifier"
-        threshold = 0.5 if is_classifier else run.like_threshold
+    threshold = _like_threshold(run, request.threshold)
     return {
         "model_version": run.run_id,
-        "predictions": [
-            {
-                "user": one.user,
-                "item": one.item,
-                "title": one.title,
-                "score": one.score,
-                "liked": one.score >= threshold,
-                "user_known": one.user_known,
-                "item_known": one.item_known,
-            }
-            for one in scored
-        ],
+        "predictions": [_prediction(one, threshold) for one in scored],
+    }
+
+
+def _like_threshold(run: serving.ServedRun, wanted: float | None) -> float:
+    has_link = run.model.like_link is not None
+    if wanted is None:
+        is_probability = has_link or run.model.predictor_type == BINARY_CLASSIFIER
+        return 0.5 if is_probability else run.like_threshold
+    if has_link and not 0 <= wanted <= 1:
+        raise InvalidRequestError(
+            "$.threshold", f"expected a probability of a like, 0 to 1, found {wanted:g}"
+        )
+    return wanted
+
+
+def _prediction(one: serving.Prediction, threshold: float) -> dict[str, object]:
+    told: dict[str, object] = {
+        "user": one.user,
+        "item": one.item,
+        "title": one.title,
+        "score": one.score,
+    }
+    if one.like_probability is not None:
+        told["like_probability"] = one.like_probability
+    judged_by = one.score if one.like_probability is None else one.like_probability
+    return {
+        **told,
+        "liked": judged_by >= threshold,
+        "user_known": one.user_known,
+        "item_known": one.item_known,
     }
 
 

@@ -43,11 +43,15 @@ class ServedRun:
 
 @dataclass(frozen=True)
 class Prediction:
-    """One pair's answer."""
+    """One pair's answer.
+
+    ``like_probability`` is that of a regressor which knows how its ratings become likes.
+    """
 
     user: str
     item: str
     score: float
+    like_probability: float | None
     title: str | None
     user_known: bool
     item_known: bool
@@ -156,11 +160,14 @@ def _predict_with(run: ServedRun, name: str, pairs: Sequence[tuple[str, str]]) -
         rows = run.features.rows(users[some], items[some])
         body = recordio.write_rows(rows, None)
         scores[some] = endpoint.score(name, jobs.variant_name(run.run_id), body)
+    link = run.model.like_link
+    likes = [None] * len(pairs) if link is None else link.probabilities(scores).tolist()
     return [
         Prediction(
             user=user,
             item=item,
             score=float(scores[at]),
+            like_probability=likes[at],
             title=run.titles.get(item),
             user_known=bool(users[at] >= 0),
             item_known=bool(items[at] >= 0),

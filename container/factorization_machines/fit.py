@@ -8,7 +8,7 @@ import numpy as np
 from recommender.features import FeatureRows, Float32s, Float64s, Integers
 from recommender.machine import BINARY_CLASSIFIER, FactorizationMachine
 
-from factorization_machines.cache_folder import choose_cache_folder
+from factorization_machines.compiled_code import choose_cache_folder
 from factorization_machines.epoch_choice import EpochChoice, split_off
 from factorization_machines.errors import DivergedError
 from factorization_machines.hyperparameters import Hyperparameters, Term

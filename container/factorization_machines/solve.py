@@ -6,7 +6,7 @@ import numpy as np
 from recommender.features import FeatureRows, Float32s
 from recommender.machine import BINARY_CLASSIFIER
 
-from factorization_machines.cache_folder import choose_cache_folder
+from factorization_machines.compiled_code import choose_cache_folder
 from factorization_machines.fit import fit
 from factorization_machines.fitted import Fitted
 from factorization_machines.hyperparameters import GIBBS, Hyperparameters

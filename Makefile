@@ -7,7 +7,7 @@
 #   make events  capture tests/events/*.json anew: what each function really receives
 #   make build   build for AWS;                             make deploy  deploy to AWS
 #   make bench-train  quality, time and memory against myFM and torch;  make bench-serve  serving
-#   make bench-encode  the encoder's speed beside its peers
+#   make bench-encode  the encoder's speed beside its peers;  make bench-evaluate  a large evaluation
 #   make oracle  model artifacts against real MXNet, both ways
 #   make image   build container/'s image and check it (needs Docker)
 #   make lock    resolve the dependencies anew
@@ -27,7 +27,8 @@ pip_install := -m pip install --quiet --no-deps --require-hashes --requirement
 sam := .venvs/sam/bin/sam
 parameters := PythonRuntime=python$(LAMBDA_PYTHON) Architecture=$(LAMBDA_ARCH) $(PARAMETERS)
 
-.PHONY: demo test check up down events build deploy lock clean install bench-train bench-serve bench-encode oracle image
+.PHONY: demo test check up down events build deploy lock clean install bench-train bench-serve bench-encode \
+	bench-evaluate oracle image
 
 demo: .venv/.local .venvs/sam/.installed .venvs/emulator/.installed
 	@.venv/bin/python -m local demo $(ARGS)
@@ -46,6 +47,9 @@ test: install
 
 bench-encode: .venv/.dev
 	@.venv/bin/python -m bench.encode $(ARGS)
+
+bench-evaluate: .venv/.dev .venvs/emulator/.installed
+	@.venv/bin/python -m bench.evaluate $(ARGS)
 
 check: install
 	.venv/bin/ruff format --check .

@@ -52,7 +52,7 @@ def make_ratings(path: Path, rows: int, kind: str, seed: int = 7) -> None:
     import pyarrow.parquet
 
     rng = np.random.default_rng(seed)
-    users, items = _pairs(rng, rows, in_order=kind != "shuffled")
+    users, items = draw_pairs(rng, rows, in_order=kind != "shuffled")
     names = ("userId", "movieId", "rating", "timestamp")
     schema_texts = kind == "texts"
 
@@ -87,7 +87,9 @@ def make_ratings(path: Path, rows: int, kind: str, seed: int = 7) -> None:
     part.rename(path)
 
 
-def _pairs(rng: np.random.Generator, rows: int, *, in_order: bool) -> tuple[np.ndarray, np.ndarray]:
+def draw_pairs(
+    rng: np.random.Generator, rows: int, *, in_order: bool
+) -> tuple[np.ndarray, np.ndarray]:
     """Draw pairs of long-tailed users and items, one in a hundred twice."""
     n_users = max(40, rows // _RATINGS_OF_A_USER)
     n_items = max(1000, rows // _RATINGS_OF_AN_ITEM)
@@ -144,7 +146,7 @@ def encode_file(path: Path, folder: Path) -> dict[str, object]:
     return {
         "rows": dataset.counts["rows"],
         "seconds": round(done - begun, 3),
-        "peak_mb": _peak_mb(),
+        "peak_mb": peak_mb(),
         "read_s": round(read - begun, 3),
         "settle_s": round(settled - read, 3),
         "write_s": round(done - settled, 3),
@@ -152,7 +154,7 @@ def encode_file(path: Path, folder: Path) -> dict[str, object]:
     }
 
 
-def _peak_mb() -> float:
+def peak_mb() -> float:
     """This program's own peak; ``ru_maxrss`` would begin with that of whoever started it."""
     status = Path("/proc/self/status").read_text()
     (line,) = (line for line in status.splitlines() if line.startswith("VmHWM:"))

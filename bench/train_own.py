@@ -27,7 +27,7 @@ def main() -> int:
     task = json.loads(sys.argv[1])
     case = str(task["case"])
     if case == "warm":
-        found = _warm()
+        found = warm()
     elif case.startswith("scale-"):
         found = _scale(int(case.split("-")[1]), str(task["solver"]))
     elif "target" in task:
@@ -39,7 +39,7 @@ def main() -> int:
     return 0
 
 
-def _settings(rows: FeatureRows, sizes: tuple[int, ...], seed: int, given: dict[str, str]):
+def settings_of(rows: FeatureRows, sizes: tuple[int, ...], seed: int, given: dict[str, str]):
     return parse_hyperparameters(
         {
             "feature_dim": str(rows.dimension),
@@ -62,7 +62,7 @@ def _fit(folder: Path, case: str, seed: int, given: dict[str, str]) -> dict[str,
     test_rows, _ = rows_of(test, folder, rich=rich)
     likes = (test.stars >= 4).astype(np.float32)
     labels = train.stars if case.endswith("stars") else (train.stars >= 4).astype(np.float32)
-    settings = _settings(rows, sizes, seed, given)
+    settings = settings_of(rows, sizes, seed, given)
     began = time.process_time()
     fitted = solve(rows, labels, settings, _quietly, _quietly)
     seconds = time.process_time() - began
@@ -76,7 +76,7 @@ def _fit(folder: Path, case: str, seed: int, given: dict[str, str]) -> dict[str,
     return {**{name: metrics[key] for name, key in names.items()}, **found}
 
 
-def _warm() -> dict[str, object]:
+def warm() -> dict[str, object]:
     """Compile all that the other tasks use."""
     generator = np.random.default_rng(0)
     users, items = np.divmod(np.arange(200), 20)
@@ -88,7 +88,7 @@ def _warm() -> dict[str, object]:
     ):
         for implicit in ("false", "true"):
             given["implicit_features"] = implicit
-            solve(rows, labels, _settings(rows, (10, 20), 0, given), _quietly, _quietly)
+            solve(rows, labels, settings_of(rows, (10, 20), 0, given), _quietly, _quietly)
     return {}
 
 
@@ -139,10 +139,10 @@ def _scale(count: int, solver: str) -> dict[str, object]:
     sizes = (SCALE_USERS, SCALE_ITEMS)
     if solver == "gibbs":
         given = {"num_factors": "16", "solver": "gibbs", "draws": "5", "burn_in": "5"}
-    solve(*synthetic(1000), _settings(rows, sizes, 0, given), _quietly, _quietly)
+    solve(*synthetic(1000), settings_of(rows, sizes, 0, given), _quietly, _quietly)
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     began = time.process_time()
-    solve(rows, labels, _settings(rows, sizes, 0, given), _quietly, _quietly)
+    solve(rows, labels, settings_of(rows, sizes, 0, given), _quietly, _quietly)
     seconds = round(time.process_time() - began, 3)
     return {"fit_s": seconds, "before_mb": round(before / 1024, 1)}
 

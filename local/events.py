@@ -69,9 +69,10 @@ def capture() -> list[Path]:
     ):
         s3, bucket = stack.client("s3"), stack.outputs["RatingsBucketName"]
         s3.upload_file(str(data.items), bucket, "catalogs/movielens/items.u.item")
+        s3.upload_file(str(data.users), bucket, "catalogs/movielens/users.u.user")
         s3.upload_file(str(data.test), bucket, "ratings/movielens/test/ua.test")
         s3.upload_file(str(data.train), bucket, "ratings/movielens/ua.base")
-        follow(stack, set(), lambda *_: None)
+        follow(stack, "movielens", set(), lambda *_: None)
         found = collect(stack, "movielens", user="196", item="242")
     written = []
     for name, event in found.items():

@@ -11,6 +11,7 @@ from typing import Any
 
 from local.stack import Stack
 
+_JOB = re.compile(r'"trainingJobName": *"([^"]+)"')
 _EPOCH = re.compile(r"completed ([0-9.]+) % of epochs")
 
 
@@ -32,22 +33,26 @@ class Progress:
     training: str = ""
 
 
-def executions(stack: Stack) -> list[dict[str, Any]]:
-    """List all executions, the oldest first."""
+def executions(stack: Stack, catalog: str) -> list[dict[str, Any]]:
+    """List a catalog's executions, the oldest first."""
     client = stack.client("stepfunctions")
     found = client.list_executions(stateMachineArn=stack.outputs["StateMachineArn"])
-    return sorted(found["executions"], key=lambda one: one["startDate"])
+    # A name is the catalog's, and two words that tell its executions apart.
+    mine = [one for one in found["executions"] if one["name"].rsplit("-", 2)[0] == catalog]
+    return sorted(mine, key=lambda one: one["startDate"])
 
 
 def follow(
     stack: Stack,
+    catalog: str,
     known: set[str],
     show: Callable[[Progress, float], None],
     seconds: float = 600,
 ) -> Progress:
-    """Wait for a new execution and follow it to its end.
+    """Wait for a new execution of a catalog and follow it to its end.
 
     Args:
+        catalog: whose.
         known: ARNs of executions that are not new.
         show: called again and again with the progress and the seconds since this call.
     Raises:
@@ -57,7 +62,7 @@ def follow(
     began = time.monotonic()
     while True:
         passed = time.monotonic() - began
-        new = [one for one in executions(stack) if one["executionArn"] not in known]
+        new = [one for one in executions(stack, catalog) if one["executionArn"] not in known]
         if new:
             progress = _look(stack, client, new[0]["executionArn"])
             show(progress, passed)
@@ -74,17 +79,19 @@ def _look(stack: Stack, client: Any, arn: str) -> Progress:  # a boto3 client
     told = client.describe_execution(executionArn=arn)
     progress = Progress(execution=arn.rsplit(":", 1)[-1], status=told["status"])
     entered: datetime | None = None
+    job: re.Match[str] | None = None
     for event in _history(client, arn):
         if "stateEnteredEventDetails" in event:
             progress.current = event["stateEnteredEventDetails"]["name"]
             entered = event["timestamp"]
+            job = _JOB.search(event["stateEnteredEventDetails"].get("input", "")) or job
             progress.states.setdefault(progress.current, 0.0)
         elif "stateExitedEventDetails" in event and entered is not None:
             name = event["stateExitedEventDetails"]["name"]
             spent = (event["timestamp"] - entered).total_seconds()
             progress.states[name] = round(progress.states.get(name, 0.0) + spent, 3)
-    if progress.current in ("Wait for training", "Check training"):
-        progress.training = _training(stack, told["startDate"])
+    if job and progress.current in ("Wait for training", "Check training"):
+        progress.training = _training(stack, job[1])
     return progress
 
 
@@ -93,14 +100,8 @@ def _history(client: Any, arn: str) -> list[dict[str, Any]]:  # a boto3 client
     return [event for page in pages for event in page["events"]]
 
 
-def _training(stack: Stack, since: datetime) -> str:
-    """Say how far the newest training job is, from its own log."""
-    jobs = stack.client("sagemaker").list_training_jobs(
-        SortBy="CreationTime", SortOrder="Descending", MaxResults=1, CreationTimeAfter=since
-    )["TrainingJobSummaries"]
-    if not jobs:
-        return "starting"
-    name = jobs[0]["TrainingJobName"]
+def _training(stack: Stack, name: str) -> str:
+    """Say how far a training job is, from its own log."""
     logs = stack.client("logs")
     group = "/aws/sagemaker/TrainingJobs"
     try:
@@ -116,7 +117,7 @@ def _training(stack: Stack, since: datetime) -> str:
     ]
     found = [_EPOCH.search(message) for message in messages]
     done = [match.group(1) for match in found if match]
-    return f"{float(done[-1]):.0f} % of epochs" if done else "starting"
+    return f"{float(done[-1]):.0f} % done" if done else "starting"
 
 
 def _cause(client: Any, new: list[dict[str, Any]]) -> str:  # a boto3 client

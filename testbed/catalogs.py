@@ -12,6 +12,7 @@ from local import api
 from local.stack import REGION, Stack
 
 QUICK = {
+    "solver": "adam",
     "num_factors": "4",
     "epochs": "30",
     "mini_batch_size": "100",

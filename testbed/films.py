@@ -33,6 +33,11 @@ def likes(user: str, item: str) -> bool:
     return taste(user) == taste(item)
 
 
+def rating(user: str, item: str) -> float:
+    """What a user gives an item: 5 or 1."""
+    return 5.0 if likes(user, item) else 1.0
+
+
 def side(user: str, item: str) -> str:
     """Where a rating lies: ``train``, ``test``, or ``none`` when the pair was never rated."""
     turn = (USERS.index(user) + ITEMS.index(item) // 2) % 5
@@ -41,7 +46,7 @@ def side(user: str, item: str) -> str:
 
 def ratings(which: str) -> str:
     """A rating file of one side: CSV with a header."""
-    rows = [f"{user},{item},{5 if likes(user, item) else 1}" for user, item in pairs(which)]
+    rows = [f"{user},{item},{rating(user, item):g}" for user, item in pairs(which)]
     return "\n".join(["user,item,rating", *rows]) + "\n"
 
 

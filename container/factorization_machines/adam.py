@@ -6,21 +6,27 @@ speed of training is the speed of memory::
     [ V_1 … V_k, w | first moments of the same | second moments of the same ]
 
 A mini-batch touches few features. Their gradients are gathered in batch-compact *slots*, so that
-a feature that occurs a hundred times in a batch is fetched and stepped once.
+a feature that occurs a hundred times in a batch is fetched and stepped once. Its rows, which lie
+all over the data, are first copied side by side, and records are asked for a few rows ahead.
 """
 
 import math
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 from recommender.features import Float32s, Float64s, Floats, Integers
 
 from factorization_machines.compiling import compiled
+from factorization_machines.prefetching import prefetch_row
 
 Int32s = npt.NDArray[np.int32]
 
 FIRST_MOMENT_DECAY = 0.9
 SECOND_MOMENT_DECAY = 0.999
+
+# How many rows, or slots, ahead records are asked for.
+_AHEAD = 3
 
 # What one pass over rows adds up, by position.
 LOSS, CORRECT, TRUE_POSITIVES, FALSE_POSITIVES, FALSE_NEGATIVES, ABSOLUTE_ERROR = range(6)
@@ -42,15 +48,44 @@ def step_sizes() -> Float32s:
     return np.concatenate([[0.0], sizes, [1.0]]).astype(np.float32)
 
 
+class Batch(NamedTuple):
+    """Rows side by side.
+
+    Attributes:
+        offsets: ``(n + 1,)`` int64 row offsets.
+        columns: ``(nnz,)`` int32 columns, distinct within a row.
+        values: ``(nnz,)`` values.
+        labels: ``(n,)`` labels.
+    """
+
+    offsets: Integers
+    columns: Int32s
+    values: Floats
+    labels: Floats
+
+
 @compiled
-def add_gradients(
-    order: Integers,
-    first: int,
-    last: int,
-    offsets: Integers,
-    columns: Int32s,
-    values: Floats,
-    labels: Floats,
+def copy_rows(order: Integers, first: int, last: int, data: Batch, batch: Batch) -> None:
+    """Copy the rows ``order[first:last]`` of the data to the beginning of a batch.
+
+    In a loop as short as this one the processor waits for many rows at a time.
+    """
+    end = 0
+    batch.offsets[0] = 0
+    for position in range(first, last):
+        row = order[position]
+        batch.labels[position - first] = data.labels[row]
+        for entry in range(data.offsets[row], data.offsets[row + 1]):
+            batch.columns[end] = data.columns[entry]
+            batch.values[end] = data.values[entry]
+            end += 1
+        batch.offsets[position - first + 1] = end
+
+
+@compiled
+def add_gradients(  # noqa: C901 - compiled loops
+    batch: Batch,
+    count: int,
     classifier: bool,  # noqa: FBT001 - compiled code has no keywords
     records: Floats,
     bias: Floats,
@@ -62,19 +97,14 @@ def add_gradients(
     work: Floats,
     totals: Float64s,
 ) -> tuple[int, np.floating]:
-    """Add up the gradient of the rows ``order[first:last]``, penalties included.
+    """Add up the gradient of the first ``count`` rows, penalties included.
 
     The loss of a row is the logistic loss of a label in {0, 1}, or half the squared error, plus
     ``decay / 2 * weight**2`` for each weight of each feature that the row holds.
 
     Args:
-        order: row numbers.
-        first: first position in ``order``.
-        last: end position in ``order``.
-        offsets: ``(n + 1,)`` row offsets.
-        columns: ``(nnz,)`` columns, distinct within a row.
-        values: ``(nnz,)`` values.
-        labels: ``(n,)`` labels.
+        batch: the rows.
+        count: how many of them.
         classifier: logistic loss instead of the squared error.
         records: ``(d, >= k + 1)``; ``[V, w]`` first.
         bias: ``(>= 1,)``; the bias first.
@@ -98,17 +128,18 @@ def add_gradients(
     slots = 0
     bias_gradient = real(0.0)
     half = real(0.5)
-    for position in range(first, last):
-        row = order[position]
-        begin = offsets[row]
-        end = offsets[row + 1]
+    for row in range(count):
+        begin, end = batch.offsets[row], batch.offsets[row + 1]
+        if row + _AHEAD < count:
+            for entry in range(batch.offsets[row + _AHEAD], batch.offsets[row + _AHEAD + 1]):
+                prefetch_row(records, batch.columns[entry], rank + 1)
         score = bias[0]
         for f in range(rank):
             sums[f] = real(0.0)
             squares[f] = real(0.0)
         for entry in range(begin, end):
-            column = columns[entry]
-            value = values[entry]
+            column = batch.columns[entry]
+            value = batch.values[entry]
             score += value * records[column, rank]
             for f in range(rank):
                 term = value * records[column, f]
@@ -130,17 +161,17 @@ def add_gradients(
             lane0 += sums[f] * sums[f] - squares[f]
         score += half * ((lane0 + lane1) + (lane2 + lane3))
 
-        slope = real(_slope_of_loss(float(score), float(labels[row]), classifier, totals))
+        slope = real(_slope_of_loss(float(score), float(batch.labels[row]), classifier, totals))
         bias_gradient += slope + bias_decay[0] * bias[0]
         for entry in range(begin, end):
-            column = columns[entry]
+            column = batch.columns[entry]
             slot = slot_of[column]
             if slot < 0:
                 slot = slots
                 slot_of[column] = slot
                 touched[slot] = column
                 slots += 1
-            value = values[entry]
+            value = batch.values[entry]
             pull = slope * value
             for f in range(rank):
                 factor = records[column, f]
@@ -212,11 +243,8 @@ def train_rows(
     order: Integers,
     first: int,
     last: int,
-    batch: int,
-    offsets: Integers,
-    columns: Int32s,
-    values: Floats,
-    labels: Floats,
+    data: Batch,
+    batch: Batch,
     classifier: bool,  # noqa: FBT001 - compiled code has no keywords
     records: Floats,
     bias: Floats,
@@ -241,11 +269,9 @@ def train_rows(
         order: row numbers.
         first: first position in ``order``.
         last: end position in ``order``.
-        batch: rows a mini-batch; the last one may be smaller.
-        offsets: ``(n + 1,)`` row offsets.
-        columns: ``(nnz,)`` columns, distinct within a row.
-        values: ``(nnz,)`` float32 values.
-        labels: ``(n,)`` float32 labels.
+        data: all rows, float32.
+        batch: room for the rows of a mini-batch, as many as it has labels; the last mini-batch
+            may be smaller.
         classifier: logistic loss instead of the squared error.
         records: ``(d, 3 * (k + 1))`` float32, see the module.
         bias: ``(3,)`` float32: the bias and its moments.
@@ -267,15 +293,12 @@ def train_rows(
     scale, clip, eps = limits[0], limits[1], limits[2]
     last_size = sizes.size - 1
     bias_index = steps_of.size - 1
-    for begin in range(first, last, batch):
+    for begin in range(first, last, batch.labels.size):
+        end = min(begin + batch.labels.size, last)
+        copy_rows(order, begin, end, data, batch)
         slots, bias_gradient = add_gradients(
-            order,
-            begin,
-            min(begin + batch, last),
-            offsets,
-            columns,
-            values,
-            labels,
+            batch,
+            end - begin,
             classifier,
             records,
             bias,
@@ -288,6 +311,8 @@ def train_rows(
             totals,
         )
         for slot in range(slots):
+            if slot + _AHEAD < slots:
+                prefetch_row(records, touched[slot + _AHEAD], records.shape[1])
             column = touched[slot]
             slot_of[column] = -1
             taken = min(steps_of[column] + 1, last_size)

@@ -5,6 +5,7 @@ instance to the next. An image's code is therefore made for a baseline that all 
 """
 
 import atexit
+import hashlib
 import os
 import platform
 import shutil
@@ -30,21 +31,26 @@ _BASELINES = {
 
 
 def choose_cache_folder() -> None:
-    """Give the compiler a cache folder to which it can write, with the image's code in it.
+    """Give the compiler a cache folder that suits this very code, unless it was given one.
 
-    It refuses to define a cached function when it finds no writable folder at all, as in
-    a container with a read-only file system and no home. The image's own folder
-    (``MATINEE_COMPILED_CODE``) belongs to root, so that no job can change what another runs;
-    each process works on a copy. To be called before the compiler, or any module with compiled
-    functions, is imported.
+    The image's own folder (``MATINEE_COMPILED_CODE``) belongs to root, so that no job can change
+    what another runs; each process works on a copy. Elsewhere the compiler, left to itself, puts
+    a function's machine code beside its source and takes it for stale when that one file changes;
+    but functions of other files are part of it. It also refuses to work when it finds no writable
+    folder at all, as in a container with a read-only file system and no home. To be called before
+    the compiler is imported.
     """
+    package = Path(__file__).parent
     wanted = os.environ.get("NUMBA_CACHE_DIR")
     if wanted and (not Path(wanted).exists() or os.access(wanted, os.W_OK)):
         return  # one that does not exist the compiler makes itself
     brought = os.environ.get("MATINEE_COMPILED_CODE")
     if brought and Path(brought).is_dir() and use_portable_code():
         shutil.copytree(brought, _temporary_folder(), dirs_exist_ok=True)
-    elif wanted or not os.access(Path(__file__).parent, os.W_OK):
+    elif not wanted and os.access(package, os.W_OK):
+        own = package / "__pycache__" / f"compiled-{_digest(package)}"
+        os.environ["NUMBA_CACHE_DIR"] = str(own)
+    else:
         _temporary_folder()
 
 
@@ -74,3 +80,11 @@ def _temporary_folder() -> str:
     atexit.register(shutil.rmtree, folder, ignore_errors=True)
     os.environ["NUMBA_CACHE_DIR"] = folder
     return folder
+
+
+def _digest(package: Path) -> str:
+    """Name the state of all the package's sources."""
+    digest = hashlib.sha256()
+    for source in sorted(package.glob("*.py")):
+        digest.update(source.read_bytes())
+    return digest.hexdigest()[:16]

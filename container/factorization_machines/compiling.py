@@ -6,7 +6,11 @@ Importing this module imports the compiler (about half a second): `fit` does so 
 from collections.abc import Callable
 from typing import TypeVar, cast
 
-import numba
+from factorization_machines.compiled_code import choose_cache_folder
+
+choose_cache_folder()
+
+import numba  # noqa: E402 - the compiler reads the folder's name as it is imported
 
 _Function = TypeVar("_Function", bound=Callable[..., object])
 

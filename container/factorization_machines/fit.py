@@ -8,7 +8,6 @@ import numpy as np
 from recommender.features import FeatureRows, Float32s, Float64s, Integers
 from recommender.machine import BINARY_CLASSIFIER, FactorizationMachine
 
-from factorization_machines.compiled_code import choose_cache_folder
 from factorization_machines.epoch_choice import EpochChoice, split_off
 from factorization_machines.errors import DivergedError
 from factorization_machines.hyperparameters import Hyperparameters, Term
@@ -68,7 +67,8 @@ def fit(
     ).astype(np.float32)
     clip = np.inf if settings.clip_gradient is None else settings.clip_gradient
     stride = max(1, _ROWS_A_CALL // settings.mini_batch_size) * settings.mini_batch_size
-    columns = rows.columns.astype(np.int32)
+    data = adam.Batch(rows.offsets, rows.columns.astype(np.int32), rows.values, labels)
+    batch = _room_for_a_batch(adam, rows, settings.mini_batch_size)
     steps_of = np.zeros(dimension + 1, np.int32)
     slot_of = np.full(dimension, -1, np.int32)
     touched = np.empty(slots, np.int32)
@@ -84,11 +84,8 @@ def fit(
                 order,
                 first,
                 min(first + stride, count),
-                settings.mini_batch_size,
-                rows.offsets,
-                columns,
-                rows.values,
-                labels,
+                data,
+                batch,
                 settings.predictor_type == BINARY_CLASSIFIER,
                 records,
                 bias,
@@ -125,6 +122,18 @@ def _initial(term: Term, shape: tuple[int, ...], generator: np.random.Generator)
     return np.full(shape, term.init_value or 0.0, np.float32)
 
 
+def _room_for_a_batch(adam: ModuleType, rows: FeatureRows, size: int) -> object:
+    """Make room for the longest rows that one mini-batch can hold."""
+    longest = int(np.diff(rows.offsets).max(initial=0))
+    entries = max(1, min(rows.columns.size, size * longest))
+    return adam.Batch(
+        np.empty(size + 1, np.int64),
+        np.empty(entries, np.int32),
+        np.empty(entries, np.float32),
+        np.empty(size, np.float32),
+    )
+
+
 def _most_slots(rows: FeatureRows, batch: int) -> int:
     """Bound how many different columns one batch can hold, whatever the order of the rows."""
     longest = int(np.diff(rows.offsets).max(initial=0))
@@ -149,7 +158,6 @@ def _summarise(
 
 def _compiled_loops() -> ModuleType:
     """Import the compiled loops, which takes a while, on first use."""
-    choose_cache_folder()
     from . import adam
 
     return adam

@@ -17,6 +17,9 @@ from factorization_machines.randomness import RandomState, normal_between
 # More different labels than this are taken for a continuous scale.
 MOST_LEVELS = 20
 
+# Prior standard deviation of a free cut: far from any that data ask for, yet a proper prior.
+CUT_SPREAD = 5.0
+
 _SQUARE_ROOT_OF_HALF = math.sqrt(0.5)
 
 
@@ -87,7 +90,7 @@ class OrderedProbit:
     """A label is the level between whose cuts ``score + standard normal noise`` falls.
 
     Two levels are probit regression. The cut below the likes is 0 and stays there; the other cuts
-    are drawn.
+    are drawn, from a wide normal prior around it.
 
     Source:
         Albert and Chib, *Bayesian analysis of binary and polychotomous response data*, JASA 1993.
@@ -150,6 +153,7 @@ class OrderedProbit:
         if not proposed[cut - 1] < proposed[cut] < proposed[cut + 1]:
             return
         gain = log_likelihood(near, numbers, proposed) - log_likelihood(near, numbers, self.cuts)
+        gain -= 0.5 * (proposed[cut] ** 2 - self.cuts[cut] ** 2) / CUT_SPREAD**2
         # The step's size settles where about two in five are accepted; its changes die away.
         rate = 1.0 / math.sqrt(10.0 + self._turn / len(self._free))
         accepted = chance < gain

@@ -16,7 +16,7 @@ from factorization_machines.collapse import PlainPairs, cut_products
 from factorization_machines.fields import Field, Int32s, Pairs
 from factorization_machines.fitted import Shift
 from factorization_machines.likelihoods import Likelihood
-from factorization_machines.pair_sweeps import Links, Prior, Vectors
+from factorization_machines.pair_sweeps import Links, Vectors
 from factorization_machines.priors import draw_prior
 from factorization_machines.randomness import RandomState
 
@@ -182,7 +182,7 @@ class _Side:
         own[:, rank] = 0.0
         self.vectors = Vectors(own.copy(), own, np.zeros((field.features.size, width)))
         self._features = field.features
-        self._prior: Prior | None = None
+        self._first = True
         self._grams = np.empty((field.size, width, width))
         self._pulls = np.empty((field.size, width))
 
@@ -194,9 +194,14 @@ class _Side:
         state: RandomState,
         generator: np.random.Generator,
     ) -> None:
-        self._prior = draw_prior(
-            self.vectors.own, self.vectors.parts, self._features.groups, self._prior, generator
+        prior = draw_prior(
+            self.vectors.own,
+            self.vectors.parts,
+            self._features.groups,
+            generator,
+            first=self._first,
         )
+        self._first = False
         pair_sweeps.draw_side(
             self.links,
             targets,
@@ -204,7 +209,7 @@ class _Side:
             others,
             self._features,
             self.vectors,
-            self._prior,
+            prior,
             self._grams,
             self._pulls,
             state,

@@ -113,26 +113,44 @@ def _gather(
     """
     width = others.shape[1]
     last = width - 1
-    row = np.empty(width)
-    row[last] = 1.0
+    known = others.copy()
+    known[:, last] = 1.0
+    gram = np.empty((width, width))
     for entity in range(links.offsets.size - 1):
-        gram, pull = grams[entity], pulls[entity]
+        pull = pulls[entity]
         gram[:] = 0.0
         pull[:] = 0.0
-        for link in range(links.offsets[entity], links.offsets[entity + 1]):
-            other = others[links.others[link]]
-            target = targets[links.rows[link]] - other[last]
-            for f in range(last):
-                row[f] = other[f]
+        first, end = links.offsets[entity], links.offsets[entity + 1]
+        # Four rows at a time: a fourth of the trips to memory, and additions that overlap.
+        whole = end - (end - first) % 4
+        for link in range(first, whole, 4):
+            other0, other1 = links.others[link], links.others[link + 1]
+            other2, other3 = links.others[link + 2], links.others[link + 3]
+            target0 = targets[links.rows[link]] - others[other0, last]
+            target1 = targets[links.rows[link + 1]] - others[other1, last]
+            target2 = targets[links.rows[link + 2]] - others[other2, last]
+            target3 = targets[links.rows[link + 3]] - others[other3, last]
+            row0, row1, row2, row3 = known[other0], known[other1], known[other2], known[other3]
+            for f in range(width):
+                a, b, c, d = row0[f], row1[f], row2[f], row3[f]
+                pull[f] += (target0 * a + target1 * b) + (target2 * c + target3 * d)
+                for g in range(f + 1):
+                    gram[f, g] += (a * row0[g] + b * row1[g]) + (c * row2[g] + d * row3[g])
+        for link in range(whole, end):
+            other = links.others[link]
+            row = known[other]
+            target = targets[links.rows[link]] - others[other, last]
             for f in range(width):
                 value = row[f]
                 pull[f] += target * value
-                for g in range(width):
+                for g in range(f + 1):
                     gram[f, g] += value * row[g]
         for f in range(width):
             pull[f] *= weight
-            for g in range(width):
-                gram[f, g] *= weight
+            for g in range(f + 1):
+                both = gram[f, g] * weight
+                grams[entity, f, g] = both
+                grams[entity, g, f] = both
 
 
 @compiled

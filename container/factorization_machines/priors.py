@@ -10,26 +10,29 @@ from factorization_machines.pair_sweeps import Prior
 _PSEUDO_COUNT = 1.0
 _SPREAD = 1.0
 
+# Of parts that are all zero still; near zero they would stay there for many sweeps.
+FIRST_PRECISION = 10.0
+
 
 def draw_prior(
     own: Float64s,
     parts: Float64s,
     groups: Integers,
-    old: Prior | None,
     generator: np.random.Generator,
+    *,
+    first: bool = False,
 ) -> Prior:
     """Draw the priors of one side given its parameters.
 
     The entities' own parts have a normal-Wishart hyperprior with ``k + 2`` degrees of freedom and
-    unit scale; the features' parts have, for each group and place, a gamma hyperprior of the
-    inverse variance and a normal one of the mean.
+    unit scale; the features' parts have a normal-gamma one for each group and place.
 
     Args:
         own: ``(m, k + 1)`` the entities' own parts.
         parts: ``(f, k + 1)`` the features' parts.
         groups: ``(f,)`` group of each feature.
-        old: the last draw; none: the features' parts begin with mean 0 and precision 10.
         generator: where randomness comes from.
+        first: the features' parts say nothing yet; their priors are mean 0 and precision 10.
 
     Returns:
         The draw.
@@ -40,26 +43,49 @@ def draw_prior(
     """
     mean, precision = _draw_normal_wishart(own, generator)
     width, count = own.shape[1], int(groups.max(initial=-1)) + 1
-    group_precisions = np.full((count, width), 10.0)
+    group_precisions = np.full((count, width), FIRST_PRECISION)
     group_means = np.zeros((count, width))
-    if old is not None:
+    if not first:
         for group in range(count):
-            members = parts[groups == group]
-            size = len(members)
-            away = np.square(members - old.group_means[group]).sum(axis=0)
-            group_precisions[group] = generator.gamma(0.5 * (size + _PSEUDO_COUNT), size=width) / (
-                0.5 * (away + _PSEUDO_COUNT * _SPREAD)
+            group_means[group], group_precisions[group] = draw_normal_gamma(
+                parts[groups == group], generator
             )
-            weight = size + _PSEUDO_COUNT
-            group_means[group] = members.sum(axis=0) / weight + generator.standard_normal(
-                width
-            ) / np.sqrt(weight * group_precisions[group])
     return Prior(
         precision,
         np.einsum("ij,j->i", precision, mean),
         group_precisions,
         group_means,
     )
+
+
+def draw_normal_gamma(
+    values: Float64s, generator: np.random.Generator
+) -> tuple[Float64s, Float64s]:
+    """Draw mean and inverse variance of each column, jointly.
+
+    The inverse variance has a gamma hyperprior of shape and rate 1/2; the mean has a normal one
+    around 0 with the values' own variance.
+
+    Args:
+        values: ``(m, w)`` of which the rows are independent given the draw.
+        generator: where randomness comes from.
+
+    Returns:
+        ``(w,)`` means and ``(w,)`` inverse variances.
+    """
+    count, width = values.shape
+    weight = count + _PSEUDO_COUNT
+    total = values.sum(axis=0)
+    centre = total / max(count, 1)
+    # The mean is integrated out here: drawn first, it would have to count as one more value.
+    away = np.square(values - centre).sum(axis=0) + np.square(total) * (
+        _PSEUDO_COUNT / (max(count, 1) * weight)
+    )
+    precisions = generator.gamma(0.5 * (count + _PSEUDO_COUNT), size=width) / (
+        0.5 * (away + _PSEUDO_COUNT * _SPREAD)
+    )
+    means = total / weight + generator.standard_normal(width) / np.sqrt(weight * precisions)
+    return means, precisions
 
 
 def _draw_normal_wishart(

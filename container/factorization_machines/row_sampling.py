@@ -12,12 +12,12 @@ from factorization_machines import row_sweeps
 from factorization_machines.calibration import fit_line, fit_link
 from factorization_machines.fitted import Shift
 from factorization_machines.likelihoods import Likelihood
+from factorization_machines.priors import FIRST_PRECISION, draw_normal_gamma
 from factorization_machines.randomness import RandomState
 from factorization_machines.row_sweeps import Columns
 
-_PSEUDO_COUNT = 1.0
 _FIRST_SPREAD = 0.1
-_FIRST_PRECISION = 10.0
+BIAS_PRECISION = 1e-3
 
 
 class RowSampler:
@@ -49,7 +49,7 @@ class RowSampler:
         self._bias = 0.0
         self._weights = np.zeros(rows.dimension)
         self._factors = generator.standard_normal((rank, rows.dimension)) * _FIRST_SPREAD
-        self._precisions = np.full((rank + 1, groups), _FIRST_PRECISION)
+        self._precisions = np.full((rank + 1, groups), FIRST_PRECISION)
         self._means = np.zeros((rank + 1, groups))
         self.scores, self._targets = np.zeros(len(rows)), np.zeros(len(rows))
         self._sums = np.empty(len(rows))
@@ -63,7 +63,7 @@ class RowSampler:
         weight = self._likelihood.draw_targets(self.scores, self._targets)
         residuals = self._targets - self.scores
         count = residuals.size
-        precision = weight * count + 1e-3
+        precision = weight * count + BIAS_PRECISION
         pull = weight * (float(residuals.sum()) + count * self._bias)
         drawn = pull / precision + float(self._generator.standard_normal()) / precision**0.5
         residuals -= drawn - self._bias
@@ -133,19 +133,11 @@ class RowSampler:
         """Draw mean and inverse variance of each group's weights, and of each of its factors."""
         for group in range(self._precisions.shape[1]):
             members = self._seen & (self._columns.groups == group)
-            size = int(np.count_nonzero(members))
-            if not size:
-                continue
-            values = np.vstack([self._weights[members], self._factors[:, members]])
-            away = np.square(values - self._means[:, group : group + 1]).sum(axis=1)
-            shape = 0.5 * (size + _PSEUDO_COUNT)
-            self._precisions[:, group] = self._generator.gamma(shape, size=len(values)) / (
-                0.5 * (away + _PSEUDO_COUNT)
-            )
-            weight = size + _PSEUDO_COUNT
-            self._means[:, group] = values.sum(axis=1) / weight + self._generator.standard_normal(
-                len(values)
-            ) / np.sqrt(weight * self._precisions[:, group])
+            if members.any():
+                values = np.vstack([self._weights[members], self._factors[:, members]]).T
+                self._means[:, group], self._precisions[:, group] = draw_normal_gamma(
+                    values, self._generator
+                )
 
 
 def _by_column(rows: FeatureRows, sizes: tuple[int, ...]) -> Columns:

@@ -6,7 +6,6 @@ import numpy as np
 from recommender.features import FeatureRows, Float32s
 from recommender.machine import BINARY_CLASSIFIER
 
-from factorization_machines.compiled_code import choose_cache_folder
 from factorization_machines.fit import fit
 from factorization_machines.fitted import Fitted
 from factorization_machines.hyperparameters import GIBBS, Hyperparameters
@@ -36,8 +35,7 @@ def solve(
         DivergedError: a parameter, a score or the loss is no longer finite.
     """
     if settings.solver == GIBBS:
-        # Its modules are compiled ones, and the folder must be chosen before they are imported.
-        choose_cache_folder()
+        # Imports the compiler, which takes a while.
         from factorization_machines.sampling import fit_by_sampling
 
         return fit_by_sampling(rows, labels, settings, after_epoch, say)

@@ -9,6 +9,7 @@ from aws_lambda_powertools.utilities.typing import LambdaContext
 from recommender.aws import inputs, leases, outcomes, progress, snapshots, tensors
 from recommender.encoding import Dataset
 from recommender.errors import MissingRatingsError
+from recommender.hyperparameters import job_hyperparameters
 from recommender.observability import logger, metrics
 from recommender.runs import run_id
 from recommender.settings import EncodeRatingsSettings
@@ -27,8 +28,8 @@ def lambda_handler(event: dict[str, Any], context: LambdaContext) -> dict[str, o
     )
     if not snapshot.files:
         raise MissingRatingsError(catalog)
-    hyperparameters = settings.stack_hyperparameters()
-    plan = {"image": settings.training_image, "hyperparameters": hyperparameters}
+    stack = settings.stack_hyperparameters()
+    plan = {"image": settings.training_image, "hyperparameters": stack}
     files, ended = outcomes.open_run(
         settings.artifacts_bucket, catalog, run_id(snapshot, plan), execution
     )
@@ -38,18 +39,26 @@ def lambda_handler(event: dict[str, Any], context: LambdaContext) -> dict[str, o
         return {"outcome": "unchanged", "runId": files.run_id}
 
     logger.info("reading", extra={"run": files.run_id, "files": len(snapshot.files)})
-    report = progress.reporter(settings.artifacts_bucket, files)
+    report = progress.reporter(settings.state_table, catalog, execution, files.run_id)
     with ThreadPoolExecutor(os.cpu_count()) as threads:
         read = inputs.read(
             settings.ratings_bucket,
             settings.artifacts_bucket,
             snapshot,
             execution,
+            stack,
             threads,
             report,
         )
-        dataset = Dataset(catalog, read.rows, read.config, threads, read.side_tables)
-        sizes = tensors.write(settings.artifacts_bucket, files, read, dataset, report)
+        report("settling", {"rows": read.rows.spool.rows})
+        with read.rows.spool.within_room():
+            dataset = Dataset(catalog, read.rows, read.config, threads, read.side_tables)
+            hyperparameters = job_hyperparameters(
+                stack, read.config, dataset.vocabulary, dataset.features
+            )
+            sizes = tensors.write(
+                settings.artifacts_bucket, files, read, dataset, hyperparameters, report
+            )
     counts = tensors.write_plan(
         settings.artifacts_bucket,
         files,

@@ -14,6 +14,7 @@ from typing import Any
 
 import pytest
 from botocore.exceptions import ClientError
+from recommender.aws import storage
 
 from functions.admit_upload import app as admit_upload
 from functions.predict import app as predict
@@ -36,6 +37,7 @@ TABLE = {
     },
     "EncodeRatings": {
         "dynamodb:UpdateItem",
+        "s3:AbortMultipartUpload",
         "s3:GetObject",
         "s3:GetObjectVersion",
         "s3:ListBucket",
@@ -98,6 +100,8 @@ TABLE = {
     },
 }
 
+WRITES_IN_PARTS = {"CreateMultipartUpload", "UploadPart", "CompleteMultipartUpload"}
+
 SAGEMAKER_KINDS = {
     "TrainingJob": "training-job",
     "EndpointConfig": "endpoint-config",
@@ -130,7 +134,8 @@ def of_s3(call: Call) -> Iterator[tuple[str, str]]:
         yield f"s3:{name[call.operation]}", bucket
         return
     versioned = "VersionId" in call.parameters
-    yield f"s3:{call.operation}{'Version' * versioned}", f"{bucket}/{call.parameters['Key']}"
+    operation = "PutObject" if call.operation in WRITES_IN_PARTS else call.operation
+    yield f"s3:{operation}{'Version' * versioned}", f"{bucket}/{call.parameters['Key']}"
     if call.error == "NoSuchKey":
         # Without it, S3 answers that the object is forbidden instead of absent.
         yield "s3:ListBucket", bucket
@@ -157,6 +162,7 @@ def everything(stage: Stage) -> None:
     uploads(stage)
     runs_that_end_well(stage)
     runs_that_end_badly(stage)
+    an_upload_that_breaks_off(stage)
     retries(stage)
     questions(stage)
 
@@ -211,6 +217,17 @@ def runs_that_end_badly(stage: Stage) -> None:
         job["CreationTime"] -= timedelta(days=9)
 
     run(stage, admit(stage)["execution"], Outside(stage, trains=overdue))
+
+
+def an_upload_that_breaks_off(stage: Stage) -> None:
+    """S3 takes small parts, but completes no object of them."""
+    upload_films(stage)
+    event = {"catalog": "films", "execution": admit(stage)["execution"]}
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(storage, "PART_BYTES", 1000)
+        with pytest.raises(ClientError, match="EntityTooSmall"):
+            stage.run("EncodeRatings", STEPS["EncodeRatings"], event)
+    stage.end(event["execution"], "ABORTED")
 
 
 def retries(stage: Stage) -> None:

@@ -1,4 +1,4 @@
-"""The main job: MovieLens-100K, dropped, trained, gated, served, corrected, served again."""
+"""The article's way: MovieLens-100K, dropped, trained, gated, served, corrected, served again."""
 
 import io
 import json
@@ -18,6 +18,9 @@ from testbed.catalogs import Catalog
 @pytest.fixture(scope="module")
 def first(stack: Stack, movielens: MovieLens) -> Catalog:
     catalog = Catalog(stack, "ml-100k")
+    # What SageMaker's built-in image would be given: ids alone, likes as labels, Adam.
+    adam = {"features": {}, "hyperparameters": {"solver": "adam", "num_factors": "64"}}
+    catalog.put("config.json", json.dumps(adam).encode(), folder="catalogs")
     catalog.put("items.u.item", movielens.items.read_bytes(), folder="catalogs")
     catalog.put("test/ua.test", movielens.test.read_bytes())
     catalog.put("ua.base", movielens.train.read_bytes())

@@ -5,6 +5,7 @@ import http.client
 import json
 import os
 import pwd
+import re
 import signal
 import socket
 import subprocess
@@ -30,7 +31,8 @@ HYPERPARAMETERS = {
 
 
 def environment(root, **others):
-    kept = {name: os.environ[name] for name in ("PATH", "HOME", "TMPDIR") if name in os.environ}
+    names = ("PATH", "HOME", "TMPDIR", "PYTHONPATH")
+    kept = {name: os.environ[name] for name in names if name in os.environ}
     return {**kept, "OPT_ML": str(root), **others}
 
 
@@ -328,11 +330,14 @@ def test_a_server_started_by_root_is_the_account_s_altogether(tmp_path):
         status, _, _ = running.predict(json_body(instance(3, 45)))
         master = running.process.pid
         workers = Path(f"/proc/{master}/task/{master}/children").read_text().split()
-        owners = {Path(f"/proc/{process}").stat().st_uid for process in (master, *workers)}
+        states = [Path(f"/proc/{process}/status").read_text() for process in (master, *workers)]
 
     assert status == 200
     assert workers
-    assert owners == {pwd.getpwnam("nobody").pw_uid}
+    nobody = str(pwd.getpwnam("nobody").pw_uid)
+    for state in states:
+        # Real, effective, saved, and for files.
+        assert re.search(r"^Uid:(.*)$", state, re.MULTILINE)[1].split() == [nobody] * 4
 
 
 @pytest.mark.parametrize(

@@ -8,13 +8,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from recommender.errors import ShapeMismatchError
 from recommender.evaluation import (
+    ItemMeans,
     Metrics,
+    RankingMetrics,
     classification_metrics,
-    item_mean_baseline,
     judge,
     ranking_metrics,
     regression_metrics,
 )
+from recommender.gates import Gate
 from scipy.special import rel_entr
 
 
@@ -100,14 +102,21 @@ def test_labels_and_predictions_must_be_as_many_and_not_none(function, labels, p
 def test_the_baseline_is_the_item_s_mean_drawn_towards_the_mean_of_all():
     items = np.array([0, 0, 0, 2])
     labels = np.array([1, 1, 0, 0], np.float32)
-    predictions = item_mean_baseline(items, labels, np.array([0, 1, 2, -1]), 3, prior_weight=2.0)
+    means = ItemMeans(3, prior_weight=2.0)
+    for part in (slice(0, 1), slice(1, 1), slice(1, 4)):
+        means.add(items[part], labels[part])
+    predictions = means.predict(np.array([0, 1, 2, -1]))
     np.testing.assert_allclose(predictions, [(2 + 2 * 0.5) / 5, 0.5, (0 + 2 * 0.5) / 3, 0.5])
 
 
 def test_a_baseline_without_train_labels_is_refused():
-    none = np.zeros(0, np.int64)
     with pytest.raises(ShapeMismatchError):
-        item_mean_baseline(none, none.astype(np.float32), np.array([0]), 3)
+        ItemMeans(3).predict(np.array([0]))
+
+
+def test_every_label_is_of_an_item():
+    with pytest.raises(ShapeMismatchError):
+        ItemMeans(3).add(np.array([0, 1]), np.ones(3, np.float32))
 
 
 def plain_ranking(users, lists, likes, n_items):
@@ -174,7 +183,7 @@ def classifier(loss):
 
 
 def test_the_first_model_that_beats_the_item_means_is_promoted():
-    verdict = judge(classifier(0.55), classifier(0.58), None, 0.01)
+    verdict = judge(classifier(0.55), classifier(0.58), None, Gate())
     assert verdict.promoted
     assert "0.5500" in verdict.reasons[0]
     assert "0.5800" in verdict.reasons[0]
@@ -182,7 +191,7 @@ def test_the_first_model_that_beats_the_item_means_is_promoted():
 
 @pytest.mark.parametrize("loss", [0.58, 0.6])
 def test_a_model_no_better_than_the_item_means_is_rejected_with_both_figures(loss):
-    verdict = judge(classifier(loss), classifier(0.58), None, 0.01)
+    verdict = judge(classifier(loss), classifier(0.58), None, Gate())
     assert not verdict.promoted
     assert verdict.reasons == (
         f"The new model's cross-entropy {loss:.4f} is not better than the item means' 0.5800.",
@@ -199,13 +208,13 @@ def test_a_model_no_better_than_the_item_means_is_rejected_with_both_figures(los
     ],
 )
 def test_a_challenger_may_be_worse_than_the_champion_by_the_tolerance(loss, promoted, words):
-    verdict = judge(classifier(loss), classifier(0.58), classifier(0.55), 0.01)
+    verdict = judge(classifier(loss), classifier(0.58), classifier(0.55), Gate())
     assert verdict.promoted is promoted
     assert any(words in reason and "0.5500" in reason for reason in verdict.reasons)
 
 
 def test_everything_that_is_wrong_is_said():
-    verdict = judge(classifier(0.7), classifier(0.58), classifier(0.55), 0.01)
+    verdict = judge(classifier(0.7), classifier(0.58), classifier(0.55), Gate())
     assert not verdict.promoted
     assert len(verdict.reasons) == 2
 
@@ -213,31 +222,79 @@ def test_everything_that_is_wrong_is_said():
 @pytest.mark.parametrize("bad", [math.nan, math.inf])
 def test_a_metric_that_is_not_finite_is_rejected_by_name(bad):
     broken = Metrics(accuracy=0.9, cross_entropy=0.1, f1=0.9, auc=bad)
-    verdict = judge(broken, classifier(0.58), None, 0.01)
+    verdict = judge(broken, classifier(0.58), None, Gate())
     assert not verdict.promoted
     assert verdict.reasons == ("The new model's auc is not finite.",)
 
 
 def test_a_test_set_of_one_class_does_not_stop_a_model():
     one_class = Metrics(accuracy=0.9, cross_entropy=0.1, f1=0.9)
-    assert judge(one_class, classifier(0.58), None, 0.01).promoted
+    assert judge(one_class, classifier(0.58), None, Gate()).promoted
 
 
 def test_a_regressor_is_judged_by_its_rmse():
     champion = Metrics(rmse=0.92, mae=0.7)
-    assert judge(Metrics(rmse=0.925, mae=0.7), Metrics(rmse=1.0, mae=0.8), champion, 0.01).promoted
+    assert judge(
+        Metrics(rmse=0.925, mae=0.7), Metrics(rmse=1.0, mae=0.8), champion, Gate()
+    ).promoted
     assert not judge(
-        Metrics(rmse=0.93, mae=0.7), Metrics(rmse=1.0, mae=0.8), champion, 0.01
+        Metrics(rmse=0.93, mae=0.7), Metrics(rmse=1.0, mae=0.8), champion, Gate()
     ).promoted
 
 
 @pytest.mark.parametrize("champion", [Metrics(rmse=0.9, mae=0.7), classifier(math.nan)])
 def test_a_champion_that_cannot_be_compared_does_not_stop_a_better_model(champion):
-    verdict = judge(classifier(0.5), classifier(0.58), champion, 0.01)
+    verdict = judge(classifier(0.5), classifier(0.58), champion, Gate())
     assert verdict.promoted
     assert "serving model" in verdict.reasons[1]
 
 
+@pytest.mark.parametrize(
+    ("loss", "promoted"), [(0.58, False), (0.5511, False), (0.5509, True), (0.5, True)]
+)
+def test_a_margin_asks_for_more_than_beating_the_item_means(loss, promoted):
+    verdict = judge(classifier(loss), classifier(0.58), None, Gate(baseline_margin=0.05))
+    assert verdict.promoted is promoted
+    assert "the item means' 0.5800 by more than 5.0%" in verdict.reasons[0]
+
+
+@pytest.mark.parametrize(
+    ("gate", "reason"),
+    [
+        (Gate(minimum={"auc": 0.71}), "auc 0.7000 is below gate.minimum, 0.7100"),
+        (Gate(maximum={"cross_entropy": 0.5}), "cross_entropy 0.5500 is above gate.maximum, 0.5"),
+        (Gate(minimum={"hit_rate": 0.31}), "hit_rate 0.3000 is below gate.minimum, 0.3100"),
+        (Gate(minimum={"f1": 0.70000001}), "f1 0.70000000 is below gate.minimum, 0.70000001"),
+    ],
+)
+def test_a_metric_beyond_its_limit_rejects_a_model_with_both_figures(gate, reason):
+    lists = RankingMetrics(hit_rate=0.3, ndcg=0.2, coverage=0.5, users=9)
+    verdict = judge(classifier(0.55), classifier(0.58), None, gate, lists)
+    assert not verdict.promoted
+    (told,) = verdict.reasons
+    assert told.startswith(f"The new model's {reason}")
+
+
+def test_a_metric_that_is_its_limit_is_within_it():
+    gate = Gate(minimum={"auc": 0.7}, maximum={"cross_entropy": 0.55})
+    verdict = judge(classifier(0.55), classifier(0.58), None, gate)
+    assert verdict.promoted
+    assert "The new model's auc 0.7000 is not below gate.minimum, 0.7000." in verdict.reasons
+    assert (
+        "The new model's cross_entropy 0.5500 is not above gate.maximum, 0.5500." in verdict.reasons
+    )
+
+
+@pytest.mark.parametrize("name", ["auc", "ndcg"])
+def test_a_metric_that_the_test_set_cannot_tell_is_within_no_limit(name):
+    one_class = Metrics(accuracy=0.9, cross_entropy=0.1, f1=0.9)
+    nobody = RankingMetrics(hit_rate=0.0, ndcg=0.0, coverage=0.0, users=0)
+    verdict = judge(one_class, classifier(0.58), None, Gate(minimum={name: 0.0}), nobody)
+    assert verdict.reasons == (
+        f"The new model's {name} cannot be told on this test set; gate.minimum asks for 0.",
+    )
+
+
 def test_a_baseline_of_another_kind_is_a_mistake():
     with pytest.raises(ShapeMismatchError):
-        judge(classifier(0.5), Metrics(rmse=0.9), None, 0.01)
+        judge(classifier(0.5), Metrics(rmse=0.9), None, Gate())

@@ -103,13 +103,8 @@ def compiled_gradient(matrix, labels, parameters, rank, decays, predictor_type):
     records[:, rank] = parameters[1 : 1 + dimension]
     touched, gradients = np.empty(dimension, np.int32), np.zeros((dimension, rank + 1))
     slots, bias_gradient = adam.add_gradients(
-        np.arange(len(rows)),
-        0,
+        adam.Batch(rows.offsets, rows.columns.astype(np.int32), rows.values, labels),
         len(rows),
-        rows.offsets,
-        rows.columns.astype(np.int32),
-        rows.values,
-        labels,
         predictor_type == CLASSIFIER,
         records,
         parameters[:1].copy(),

@@ -2,17 +2,30 @@
 
 import json
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 import pytest
-from recommender.assessment import Assessment, Champion, Pairs, assess
+from recommender import evaluation
+from recommender.assessment import (
+    Assessment,
+    Champion,
+    HeldOutPairs,
+    RatedPairs,
+    Sides,
+    assess,
+)
 from recommender.catalog import CatalogConfig
+from recommender.gates import Gate
 from recommender.machine import BINARY_CLASSIFIER, REGRESSOR
 from recommender.ranking import PairModel
 from recommender.vocabulary import Vocabulary
+from scipy.sparse import csr_array
+from scipy.stats import rankdata
 
 from testbed import films
+
+Columns = tuple[np.ndarray, np.ndarray, np.ndarray]
 
 VOCABULARY = Vocabulary(films.USERS, films.ITEMS)
 CONFIG = CatalogConfig(top_n=3)
@@ -44,7 +57,9 @@ def rating(user: str, item: str) -> float:
     return 5.0 if films.likes(user, item) else 1.0
 
 
-def pairs(predictor_type: str = BINARY_CLASSIFIER) -> Pairs:
+def sides(predictor_type: str = BINARY_CLASSIFIER, *, liked: bool = True) -> Sides:
+    """The planted catalog's ratings, three at a time."""
+
     def numbers(which: str) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         found = list(films.pairs(which))
         ratings = np.array([rating(*pair) for pair in found], np.float32)
@@ -54,23 +69,23 @@ def pairs(predictor_type: str = BINARY_CLASSIFIER) -> Pairs:
             ratings if predictor_type == REGRESSOR else (ratings >= 4).astype(np.float32),
         )
 
-    train_users, train_items, train_labels = numbers("train")
-    test_users, test_items, test_labels = numbers("test")
-    return Pairs(
-        train_users=train_users,
-        train_items=train_items,
-        train_labels=train_labels,
-        test_users=test_users,
-        test_items=test_items,
-        test_labels=test_labels,
-        test_likes=np.array([films.likes(*pair) for pair in films.pairs("test")]),
+    def parts(*columns: np.ndarray) -> Iterator[tuple[np.ndarray, ...]]:
+        for first in range(0, columns[0].size, 3):
+            yield tuple(column[first : first + 3] for column in columns)
+
+    train, test = numbers("train"), numbers("test")
+    likes = np.array([liked and films.likes(*pair) for pair in films.pairs("test")])
+    return Sides(
+        train=lambda: (RatedPairs(*part) for part in parts(*train)),
+        train_rows=train[0].size,
+        test=lambda: (HeldOutPairs(*part) for part in parts(*test, likes)),
     )
 
 
 def judged(
     model: PairModel, champion: Champion | None = None, config: CatalogConfig = CONFIG
 ) -> Assessment:
-    return assess(model, VOCABULARY, pairs(model.predictor_type), config, champion)
+    return assess(model, VOCABULARY, sides(model.predictor_type), config, champion)
 
 
 def cross_entropy(probabilities: Sequence[float]) -> float:
@@ -143,6 +158,20 @@ def test_a_challenger_may_be_worse_than_the_champion_by_the_tolerance(
     assert judged(planted(strength=strength), champion).verdict.promoted is promoted
 
 
+@pytest.mark.parametrize(
+    ("gate", "promoted"),
+    [
+        (Gate(minimum={"auc": 1.0, "hit_rate": 0.1}), True),
+        (Gate(maximum={"cross_entropy": 0.001}), False),
+        (Gate(minimum={"coverage": 1.0}), False),
+        (Gate(baseline_margin=0.99), False),
+    ],
+)
+def test_the_gate_of_the_catalog_is_the_one_that_judges(gate: Gate, *, promoted: bool) -> None:
+    config = CatalogConfig(top_n=1, gate=gate)
+    assert judged(planted(), config=config).verdict.promoted is promoted
+
+
 def test_a_champion_of_the_other_kind_is_not_compared_with() -> None:
     champion = Champion("old", VOCABULARY, planted(predictor_type=REGRESSOR))
     result = judged(planted(strength=0.5), champion)
@@ -201,11 +230,7 @@ def test_lists_are_compared_with_those_of_plain_popularity(config: CatalogConfig
 
 
 def test_a_test_set_without_likes_has_no_lists_to_compare() -> None:
-    given = pairs()
-    none = np.zeros_like(given.test_likes)
-    facts = {name: getattr(given, name) for name in vars(given)}
-    without = Pairs(**{**facts, "test_likes": none})
-    result = assess(planted(), VOCABULARY, without, CONFIG, None)
+    result = assess(planted(), VOCABULARY, sides(liked=False), CONFIG, None)
     assert result.ranking.as_dict()["hit_rate"] == 0.0
 
 
@@ -225,12 +250,72 @@ def test_an_assessment_is_kept_as_json() -> None:
     assert (told["verdict"], told["championRunId"]) == ("promoted", "old")
 
 
-def test_pairs_come_back_from_the_arrays_that_a_run_keeps() -> None:
-    given = pairs()
-    arrays = {name: getattr(given, name).astype("f8") for name in vars(given)}
-    found = Pairs.from_arrays(arrays)
-    for name in vars(given):
-        np.testing.assert_array_equal(getattr(found, name), getattr(given, name))
-    assert found.train_users.dtype == np.int64
-    assert found.test_labels.dtype == np.float32
-    assert found.test_likes.dtype == np.bool_
+def by_the_whole(
+    model: PairModel, train: Columns, test: Columns, likes: np.ndarray, config: CatalogConfig
+) -> dict[str, float]:
+    """The figures of many ratings, from whole arrays and plain definitions."""
+    users, items, labels = test
+    chances = 1 / (1 + np.exp(-model.score_pairs(users, items)))
+    counts = np.bincount(train[1], minlength=model.items)
+    sums = np.bincount(train[1], train[2].astype(float), minlength=model.items)
+    means = ((sums + 5 * train[2].mean(dtype=float)) / (counts + 5))[items]
+    wins = rankdata(chances)[labels == 1].sum()
+    positives = int((labels == 1).sum())
+    auc = (wins - positives * (positives + 1) / 2) / (positives * (labels == 0).sum())
+
+    def loss(chance: np.ndarray) -> float:
+        return float(-np.mean(np.log(np.where(labels == 1, chance, 1 - chance))))
+
+    rated = csr_array((np.ones(train[0].size), train[:2]), (model.users, model.items)).toarray()
+    scores = np.where(
+        rated > 0, -np.inf, model.item_weights + model.user_factors @ model.item_factors.T
+    )
+    best = np.argsort(-scores, axis=1, kind="stable")[:, : config.top_n]
+    wanted = np.zeros((model.users, model.items), bool)
+    wanted[users[likes], items[likes]] = True
+    hits = np.take_along_axis(wanted, best, axis=1).any(axis=1)[wanted.any(axis=1)]
+    return {
+        "accuracy": float(np.mean((chances >= 0.5) == labels)),
+        "cross_entropy": loss(chances),
+        "auc": float(auc),
+        "baseline": loss(means),
+        "hit_rate": float(hits.mean()),
+    }
+
+
+def test_many_ratings_in_pieces_come_to_the_same_figures_as_at_once(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(evaluation, "_ROWS_AT_ONCE", 1000)
+    rng = np.random.default_rng(3)
+    n_users, n_items = 300, 500
+    pairs = rng.permutation(n_users * n_items)[:60_000]
+    users, items = (pairs // n_items).astype("i4"), (pairs % n_items).astype("i4")
+    labels = (rng.random(pairs.size) < 0.2 + 0.6 * (items % 7) / 7).astype("f4")
+    model = PairModel(
+        -0.1,
+        *(rng.normal(size=shape).astype("f4") for shape in (n_users, (n_users, 8))),
+        *(rng.normal(size=shape).astype("f4") for shape in (n_items, (n_items, 8))),
+        BINARY_CLASSIFIER,
+    )
+    cut = 54_000
+    train = users[:cut], items[:cut], labels[:cut]
+    test = users[cut:], items[cut:], labels[cut:]
+    likes = test[2] == 1
+    pieces = Sides(
+        train=lambda: (RatedPairs(*(c[at : at + 700] for c in train)) for at in range(0, cut, 700)),
+        train_rows=cut,
+        test=lambda: (
+            HeldOutPairs(*(c[at : at + 700] for c in (*test, likes))) for at in range(0, 6000, 700)
+        ),
+    )
+    names = [str(n) for n in range(max(n_users, n_items))]
+    vocabulary = Vocabulary(tuple(names[:n_users]), tuple(names[:n_items]))
+    found = assess(model, vocabulary, pieces, CONFIG, None)
+    told = {
+        **found.challenger.as_dict(),
+        "baseline": found.baseline.as_dict()["cross_entropy"],
+        "hit_rate": found.ranking.hit_rate,
+    }
+    expected = by_the_whole(model, train, test, likes, CONFIG)
+    assert {name: told[name] for name in expected} == pytest.approx(expected, rel=1e-12, abs=0)

@@ -16,6 +16,8 @@ from recommender.catalog import (
     parse_config,
 )
 from recommender.errors import InvalidCatalogNameError, InvalidConfigError
+from recommender.evaluation import Metrics, RankingMetrics
+from recommender.gates import METRICS
 
 KEY = "catalogs/films/config.json"
 
@@ -29,7 +31,12 @@ FULL = {
     "split": {"fraction": 0.2},
     "top_n": 20,
     "reject_limit": 0.5,
-    "gate": {"tolerance": 0.05},
+    "gate": {
+        "tolerance": 0.05,
+        "baseline_margin": 0.1,
+        "minimum": {"ndcg": 0.25},
+        "maximum": {"rmse": 1, "mae": 0.75},
+    },
     "training": {"max_seconds": 600, "shards": 3},
 }
 
@@ -58,7 +65,12 @@ def test_every_setting_is_read() -> None:
         "holdout_fraction": 0.2,
         "top_n": 20,
         "reject_limit": 0.5,
-        "gate_tolerance": 0.05,
+        "gate": {
+            "tolerance": 0.05,
+            "baseline_margin": 0.1,
+            "minimum": {"ndcg": 0.25},
+            "maximum": {"rmse": 1.0, "mae": 0.75},
+        },
         "max_training_seconds": 600,
         "last_per_user": 0,
         "train_shards": 3,
@@ -72,7 +84,7 @@ def test_every_setting_is_read() -> None:
     }
 
 
-@pytest.mark.parametrize("data", [None, json.dumps(FULL).encode()])
+@pytest.mark.parametrize("data", [None, b'{"features": {}}', json.dumps(FULL).encode()])
 def test_settings_survive_a_plan(data: bytes | None) -> None:
     config = parse_config(KEY, data)
     assert config_from_dict(json.loads(json.dumps(config.to_dict()))) == config
@@ -112,12 +124,34 @@ def test_settings_survive_a_plan(data: bytes | None) -> None:
         ({"reject_limit": 1.5}, "$.reject_limit", ["1.5", "at most 1"]),
         ({"training": {"max_seconds": 0}}, "$.training.max_seconds", ["0 ", "at least 1"]),
         ({"gate": {"tolerance": -0.1}}, "$.gate.tolerance", ["-0.1", "at least 0"]),
+        ({"gate": {"baseline_margin": 1}}, "$.gate.baseline_margin", ["1 ", "less than 1"]),
+        ({"gate": {"minimum": {"auc": 70}}}, "$.gate.minimum.auc", ["70 ", "at most 1"]),
+        ({"gate": {"minimum": {"auc": "0.7"}}}, "$.gate.minimum.auc", ['"0.7"', "a number"]),
+        ({"gate": {"minimum": {"AUC": 0.7}}}, "$.gate.minimum", ['"AUC"', "f1, auc, hit_rate"]),
+        ({"gate": {"maximum": {"auc": 0.7}}}, "$.gate.maximum", ['"auc"', "cross_entropy, rmse"]),
+        ({"gate": {"maximum": {"mae": 0}}}, "$.gate.maximum.mae", ["0 ", "more than 0"]),
+        (
+            {"gate": {"maximum": {"rmse": 0.9}}},
+            "$.gate.maximum.rmse",
+            ["0.9 ", "a binary classifier has accuracy, cross_entropy, f1, auc, hit_rate"],
+        ),
+        (
+            {"predictor_type": "regressor", "gate": {"minimum": {"ndcg": 0.1, "auc": 0.7}}},
+            "$.gate.minimum.auc",
+            ["0.7 ", "a regressor has rmse, mae, hit_rate, ndcg, coverage"],
+        ),
         ({"like_treshold": 4}, "$", ['"like_treshold"', "like_threshold"]),
         ({"hyperparameters": {"epochs": None}}, "$.hyperparameters.epochs", ["null", "number"]),
         ({"hyperparameters": {"epochs": ""}}, "$.hyperparameters.epochs", ['""', "1 character"]),
         ({"hyperparameters": {"a": "x" * 257}}, "$.hyperparameters.a", ["256 characters"]),
         ({"hyperparameters": {"feature_dim": 9}}, "$.hyperparameters", ['"feature_dim"']),
-        ({"hyperparameters": {"predictor_type": "r"}}, "$.hyperparameters", ["its own field"]),
+        (
+            {"hyperparameters": {"predictor_type": "r"}},
+            "$.hyperparameters",
+            ["of their own"],
+        ),
+        ({"hyperparameters": {"like_threshold": 3}}, "$.hyperparameters", ['"like_threshold"']),
+        ({"hyperparameters": {"field_sizes": "3,4"}}, "$.hyperparameters", ['"field_sizes"']),
         ({"hyperparameters": {"epochs\n": 9}}, "$.hyperparameters", ["epochs"]),
         ({"hyperparameters": {f"h{n}": n for n in range(81)}}, "$.hyperparameters", ["80"]),
         ([], "$", ["[]", "an object"]),
@@ -172,7 +206,16 @@ def test_the_schema_describes_every_field() -> None:
         seen += 1
         waiting += schema.get("properties", {}).values()
         waiting += schema.get("patternProperties", {}).values()
-    assert seen == 33
+    assert seen == 45
+
+
+def test_there_is_a_limit_for_every_metric_and_for_nothing_else() -> None:
+    text = resources.files("recommender").joinpath("schemas/config.schema.json").read_text()
+    gate = json.loads(text)["properties"]["gate"]["properties"]
+    limited = [*gate["minimum"]["properties"], *gate["maximum"]["properties"]]
+    measured = {one.name for kind in (Metrics, RankingMetrics) for one in dataclasses.fields(kind)}
+    assert sorted(limited) == sorted(measured - {"users"})
+    assert {name for names in METRICS.values() for name in names} == set(limited)
 
 
 @given(st.binary(max_size=200))

@@ -5,7 +5,7 @@ import json
 import numpy as np
 import pytest
 from recommender.artifact import write_artifact
-from recommender.aws import evaluations, serving
+from recommender.aws import evaluations, serving, storage
 from recommender.encoding import Vocabulary
 from recommender.errors import InvalidConfigError, MalformedItemsError
 from recommender.machine import FactorizationMachine, score
@@ -90,6 +90,58 @@ def test_the_folded_model_answers_as_the_endpoint_does_on_full_rows(stage: Stage
     np.testing.assert_allclose(
         model.score_pairs(users, items), score(full, machine), rtol=1e-5, atol=1e-5
     )
+
+
+GIBBS = {"hyperparameters": {"solver": "gibbs"}}
+
+
+def test_the_sampler_gets_ratings_as_labels_and_the_verdict_likes(stage: Stage) -> None:
+    upload_films(stage)
+    stage.upload("catalogs/films/config.json", json.dumps({**GIBBS, "like_threshold": 3}))
+    files = encode(stage)
+    for name in ("train", "test"):
+        _, labels = read_rows(stage.kept(f"{files.root}{name}/part-00000.pbr"))
+        assert labels is not None
+        assert labels.tolist() == [films.rating(*pair) for pair in films.pairs(name)]
+    pairs = storage.read_arrays(stage.artifacts, files.pairs)
+    expected = [films.rating(*pair) >= 3 for pair in films.pairs("test")]
+    assert pairs["test_labels"].tolist() == pairs["test_likes"].tolist() == expected
+    assert stage.kept_json(files.plan)["hyperparameters"]["like_threshold"] == "3"
+
+
+def test_features_are_found_out_and_reported(stage: Stage) -> None:
+    upload_sides(stage)
+    stage.upload("catalogs/films/config.json", json.dumps(GIBBS))
+    rows = [f"{user};{'member' if at % 2 else 'guest'};{user}@x" for at, user in enumerate(AGES)]
+    rows += [f"other{n};member;other{n}@x" for n in range(8)]
+    stage.upload("catalogs/films/users.csv", "\n".join(["user_id;status;mail", *rows]))
+    plan = stage.kept_json(encode(stage).plan)
+    told = {(one["side"], one["column"]): one for one in plan["features"]}
+    assert told["user", "status"]["kind"] == "category"
+    assert told["user", "mail"]["none"].startswith("it has")
+    assert told["item", "title"]["none"] == "it is the title"
+    sizes = [len(films.USERS), len(films.ITEMS)]
+    sizes += [one["features"] for one in plan["features"] if "features" in one]
+    assert plan["hyperparameters"]["field_sizes"] == ",".join(map(str, sizes))
+    assert plan["hyperparameters"]["feature_dim"] == str(sum(sizes))
+
+
+def test_a_file_of_titles_alone_gives_titles_and_no_features(stage: Stage) -> None:
+    upload_films(stage)
+    stage.upload("catalogs/films/config.json", json.dumps(GIBBS))
+    stage.upload(films.ITEMS_KEY, "".join(f"{item}|Film {item}\n" for item in films.ITEMS))
+    files = encode(stage)
+    assert stage.kept_json(files.titles)["242"] == "Film 242"
+    assert stage.kept_json(files.plan)["features"] == []
+
+
+def test_a_file_of_features_alone_gives_features_and_no_titles(stage: Stage) -> None:
+    upload_films(stage)
+    stage.upload("catalogs/films/config.json", json.dumps({"features": {"items": {"mood": {}}}}))
+    stage.upload(films.ITEMS_KEY, "item,mood\n242,dark\n")
+    files = encode(stage)
+    assert stage.kept_json(files.titles) == {}
+    assert [one["column"] for one in stage.kept_json(files.plan)["features"]] == ["mood"]
 
 
 def test_features_of_a_file_that_is_not_there_end_the_run_before_any_cost(stage: Stage) -> None:

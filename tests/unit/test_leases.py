@@ -192,10 +192,11 @@ def test_a_new_owner_that_handed_nothing_on_leaves_no_trace_of_the_one_before(
     [
         lambda table, owner: leases.look_at_bucket(table, CATALOG, owner),
         lambda table, owner: leases.note_run(table, CATALOG, owner, "run"),
+        lambda table, owner: leases.note_progress(table, CATALOG, owner, {"rows": 1}),
         lambda table, owner: leases.note_training_job(table, CATALOG, owner, "job"),
         lambda table, owner: leases.check_held(table, CATALOG, owner),
     ],
-    ids=["look", "note run", "note job", "check"],
+    ids=["look", "note run", "note progress", "note job", "check"],
 )
 def test_who_lost_the_lease_is_told_and_changes_nothing(
     stage: Stage, act: Callable[[str, str], object]

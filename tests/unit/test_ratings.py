@@ -108,6 +108,7 @@ def test_a_header_names_the_columns_in_any_order(delimiter: str, end: str) -> No
         "user,item,rating,timestamp",
         "userId,movieId,rating,timestamp",
         "user_id,product_id,score,ts",
+        "user_id,anime_id,rating,date",
         "User-ID,ISBN,Book-Rating,time",
         '"User ID","Item ID","Rating","Date"',
         " USER , ITEM , STARS , TS ",
@@ -258,6 +259,14 @@ BAD_ROWS = {
     b'"a,x,4': "quotation",
     b'"a\nb",x,4': "U+000A",
 }
+
+
+@pytest.mark.parametrize(
+    "data",
+    [b"user;item;rating\na;b;4,5\n", b"1;2;4,5\n1;3;3\n", b'user,item,rating\na,b,"4,5"\n'],
+)
+def test_a_decimal_comma_is_understood(data: bytes) -> None:
+    assert accepted(data)[0].value == 4.5
 
 
 @pytest.mark.parametrize(("row", "reason"), BAD_ROWS.items())

@@ -116,3 +116,13 @@ def test_a_page_loads_nothing_from_elsewhere() -> None:
     assert b"http" not in data
     assert b"<script" not in data
     assert b"url(" not in data
+
+
+def test_every_column_of_a_side_file_is_told_with_what_became_of_it() -> None:
+    features = [
+        {"side": "item", "column": "genres", "kind": "several", "features": 19, "bounds": []},
+        {"side": "user", "column": "zip", "none": "it has 795 distinct values in 943 rows"},
+    ]
+    found = cells(Page(render({**RECORD, "features": features}, "films: new model serving")))
+    assert found["item genres"] == "19 features (several)"
+    assert found["user zip"] == "no features: it has 795 distinct values in 943 rows"

@@ -5,9 +5,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from recommender.errors import MalformedItemsError, ShapeMismatchError
+from recommender.feature_columns import FeatureColumn
 from recommender.folding import fold
 from recommender.machine import FactorizationMachine, score
-from recommender.side_features import FeatureColumn, SideFeatures, make_side_features
+from recommender.side_features import SideFeatures, make_side_features
 from recommender.side_tables import parse_side
 
 MOVIES = b"movieId,title,genres\n1,Alien (1979),Horror|Sci-Fi\n2,Heat,Crime\n3,Odd,\n"

@@ -1,5 +1,7 @@
 """Whole objects in, whole objects out."""
 
+import io
+
 import numpy as np
 import pytest
 from botocore.exceptions import ClientError
@@ -75,7 +77,11 @@ def test_arrays_come_back_as_they_were(stage: Stage) -> None:
 
 def test_nothing_is_ever_unpickled(stage: Stage) -> None:
     objects = np.array([object()], dtype=object)
-    storage.write_arrays(stage.artifacts, "key", {"objects": objects})
+    with pytest.raises(ValueError, match="allow_pickle"):
+        storage.write_arrays(stage.artifacts, "key", {"objects": objects})
+    pickled = io.BytesIO()
+    np.savez(pickled, objects=objects)
+    storage.write(stage.artifacts, "key", pickled.getvalue(), "application/octet-stream")
     with pytest.raises(ValueError, match="allow_pickle"):
         storage.read_arrays(stage.artifacts, "key")
 

@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from botocore.exceptions import IncompleteReadError
+from botocore.exceptions import ClientError, IncompleteReadError
 from botocore.response import StreamingBody
 from recommender.aws import storage
 from recommender.errors import ServiceUnavailableError
@@ -48,6 +48,37 @@ def test_an_error_leaves_neither_object_nor_parts(
         interrupted()
     assert stage.listing() == []
     assert not stage.s3.list_multipart_uploads(Bucket=stage.artifacts).get("Uploads")
+
+
+def test_an_upload_that_is_not_completed_leaves_no_parts(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(storage, "PART_BYTES", 1000)  # S3 takes them, and no object of them
+    with (
+        pytest.raises(ClientError, match="EntityTooSmall"),
+        storage.Upload(stage.artifacts, "runs/a", "text/plain") as upload,
+    ):
+        upload.write(bytes(5000))
+    assert stage.listing() == []
+    assert not stage.s3.list_multipart_uploads(Bucket=stage.artifacts).get("Uploads")
+
+
+def test_the_first_error_is_told_although_nothing_can_be_tidied_up(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(storage, "PART_BYTES", 1000)
+
+    def interrupted() -> None:
+        with storage.Upload(stage.artifacts, "runs/a", "text/plain") as upload:
+            upload.write(bytes(5000))
+            (begun,) = stage.s3.list_multipart_uploads(Bucket=stage.artifacts)["Uploads"]
+            stage.s3.abort_multipart_upload(
+                Bucket=stage.artifacts, Key="runs/a", UploadId=begun["UploadId"]
+            )
+            raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        interrupted()
 
 
 def test_long_arrays_are_read_back_as_they_were(stage: Stage) -> None:

@@ -1,25 +1,26 @@
 """One model against the test set, the baselines and the champion: the whole judgement of a run."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from typing import Self
 
 import numpy as np
-from numpy.typing import NDArray
+import numpy.typing as npt
 
 from recommender.catalog import CatalogConfig
 from recommender.evaluation import (
+    ItemMeans,
     Metrics,
     RankingMetrics,
     Verdict,
     classification_metrics,
-    item_mean_baseline,
     judge,
     ranking_metrics,
     regression_metrics,
 )
+from recommender.features import Float32s, Integers
 from recommender.machine import BINARY_CLASSIFIER
-from recommender.ranking import PairModel, SeenItems, popular_lists, top_items
+from recommender.ranking import PairModel, popular_lists, top_items
+from recommender.seen_items import SeenItems
 from recommender.vocabulary import Vocabulary
 
 _MOST_RANKED_USERS = 20_000
@@ -27,34 +28,46 @@ _MOST_RANKED_USERS = 20_000
 
 
 @dataclass(frozen=True, eq=False)
-class Pairs:
-    """Train and test ratings of a run as user and item numbers: ``(n,)`` and ``(m,)`` arrays.
+class RatedPairs:
+    """Ratings of one side as user and item numbers: ``(n,)`` each.
 
-    ``*_labels`` are what the model learns (0/1 or ratings); ``test_likes`` says which test ratings
-    are likes, whatever the labels are.
+    ``labels`` are what the model learns: 0/1 or ratings.
     """
 
-    train_users: NDArray[np.int64]
-    train_items: NDArray[np.int64]
-    train_labels: NDArray[np.float32]
-    test_users: NDArray[np.int64]
-    test_items: NDArray[np.int64]
-    test_labels: NDArray[np.float32]
-    test_likes: NDArray[np.bool_]
+    users: Integers
+    items: Integers
+    labels: Float32s
+
+
+@dataclass(frozen=True, eq=False)
+class HeldOutPairs(RatedPairs):
+    """Ratings to judge by; ``likes`` says which are likes, whatever the labels are."""
+
+    likes: npt.NDArray[np.bool_]
 
     @classmethod
-    def from_arrays(cls, arrays: Mapping[str, NDArray[np.generic]]) -> Self:
-        """Take the arrays of a run's ``pairs.npz``."""
-        integers = {
-            name: arrays[name].astype(np.int64, copy=False)
-            for name in ("train_users", "train_items", "test_users", "test_items")
-        }
-        return cls(
-            **integers,
-            train_labels=arrays["train_labels"].astype(np.float32, copy=False),
-            test_labels=arrays["test_labels"].astype(np.float32, copy=False),
-            test_likes=arrays["test_likes"].astype(np.bool_, copy=False),
+    def joined(cls, parts: Iterable["HeldOutPairs"]) -> "HeldOutPairs":
+        """Put parts together, of which there must be one."""
+        columns = zip(
+            *((one.users, one.items, one.labels, one.likes) for one in parts), strict=True
         )
+        users, items, labels, likes = map(np.concatenate, columns)
+        return cls(users, items, labels, likes)
+
+
+@dataclass(frozen=True)
+class Sides:
+    """The ratings of a run, some at a time: of the train side no more is ever held.
+
+    Attributes:
+        train: reads the train side.
+        train_rows: how many ratings it has.
+        test: reads the test side.
+    """
+
+    train: Callable[[], Iterable[RatedPairs]]
+    train_rows: int
+    test: Callable[[], Iterable[HeldOutPairs]]
 
 
 @dataclass(frozen=True, eq=False)
@@ -95,7 +108,7 @@ class Assessment:
 def assess(
     model: PairModel,
     vocabulary: Vocabulary,
-    pairs: Pairs,
+    sides: Sides,
     config: CatalogConfig,
     champion: Champion | None,
 ) -> Assessment:
@@ -107,16 +120,17 @@ def assess(
     measure = (
         classification_metrics if model.predictor_type == BINARY_CLASSIFIER else regression_metrics
     )
-    challenger = measure(pairs.test_labels, model.predict_pairs(pairs.test_users, pairs.test_items))
-    means = item_mean_baseline(
-        pairs.train_items, pairs.train_labels, pairs.test_items, len(vocabulary.items)
-    )
-    baseline = measure(pairs.test_labels, means)
+    test = HeldOutPairs.joined(sides.test())
+    challenger = measure(test.labels, model.predict_pairs(test.users, test.items))
     serving = None
     # A champion of the other kind predicts something else: nothing to compare.
     if champion is not None and champion.model.predictor_type == model.predictor_type:
-        serving = measure(pairs.test_labels, _predict_by_id(champion, vocabulary, pairs))
-    ranking, popularity = _rank(model, pairs, len(vocabulary.items), config)
+        serving = measure(test.labels, _predict_by_id(champion, vocabulary, test))
+    ranked = np.unique(test.users[test.likes])[:_MOST_RANKED_USERS]
+    threshold = 1.0 if model.predictor_type == BINARY_CLASSIFIER else config.like_threshold
+    train = _look_at_train(sides, model, ranked, threshold)
+    baseline = measure(test.labels, train.means.predict(test.items))
+    ranking, popularity = _rank(model, ranked, test, train, config.top_n)
     return Assessment(
         challenger=challenger,
         baseline=baseline,
@@ -124,29 +138,57 @@ def assess(
         champion_run=None if champion is None else champion.run_id,
         ranking=ranking,
         popularity=popularity,
-        verdict=judge(challenger, baseline, serving, config.gate_tolerance),
+        verdict=judge(challenger, baseline, serving, config.gate, ranking),
     )
 
 
-def _predict_by_id(champion: Champion, vocabulary: Vocabulary, pairs: Pairs) -> NDArray[np.float64]:
+def _predict_by_id(
+    champion: Champion, vocabulary: Vocabulary, test: HeldOutPairs
+) -> npt.NDArray[np.float64]:
     known_users, known_items = champion.vocabulary.user_numbers, champion.vocabulary.item_numbers
-    users = np.array([known_users.get(user, -1) for user in vocabulary.users], dtype=np.int64)
-    items = np.array([known_items.get(item, -1) for item in vocabulary.items], dtype=np.int64)
-    return champion.model.predict_pairs(users[pairs.test_users], items[pairs.test_items])
+    users = np.array([known_users.get(user, -1) for user in vocabulary.users], dtype=np.int32)
+    items = np.array([known_items.get(item, -1) for item in vocabulary.items], dtype=np.int32)
+    return champion.model.predict_pairs(users[test.users], items[test.items])
+
+
+@dataclass(frozen=True, eq=False)
+class _TrainFigures:
+    """What the train side comes to: its items' means and likes, and what some users rated."""
+
+    means: ItemMeans
+    likes: Integers
+    seen: SeenItems
+
+
+def _look_at_train(
+    sides: Sides, model: PairModel, ranked: Integers, threshold: float
+) -> _TrainFigures:
+    """Read the train side once; ``ranked`` are the users whose items are wanted."""
+    n_users, n_items = model.users, model.items
+    means, likes = ItemMeans(n_items), np.zeros(n_items, np.int64)
+    is_ranked = np.zeros(n_users, np.bool_)
+    is_ranked[ranked] = True
+    keys = np.empty(sides.train_rows, np.int64)  # what is not written to takes no memory
+    found = 0
+    for part in sides.train():
+        means.add(part.items, part.labels)
+        likes += np.bincount(part.items[part.labels >= threshold], minlength=n_items)
+        some = np.flatnonzero(is_ranked[part.users])
+        into = keys[found : found + some.size]
+        np.multiply(part.users[some], np.int64(n_items), out=into)
+        into += part.items[some]
+        found += some.size
+    return _TrainFigures(means, likes, SeenItems.from_keys(keys[:found], n_users, n_items))
 
 
 def _rank(
-    model: PairModel, pairs: Pairs, n_items: int, config: CatalogConfig
+    model: PairModel, ranked: Integers, test: HeldOutPairs, train: _TrainFigures, top_n: int
 ) -> tuple[RankingMetrics, RankingMetrics]:
-    users = np.unique(pairs.test_users[pairs.test_likes])[:_MOST_RANKED_USERS]
-    seen = SeenItems.from_pairs(pairs.train_users, pairs.train_items, model.users)
-    threshold = 1.0 if model.predictor_type == BINARY_CLASSIFIER else config.like_threshold
-    liked = pairs.train_labels >= threshold
-    likes = np.bincount(pairs.train_items[liked], minlength=n_items)
-    truth = (pairs.test_users[pairs.test_likes], pairs.test_items[pairs.test_likes])
-    personal, _ = top_items(model, users, config.top_n, seen)
-    popular = popular_lists(likes, users, config.top_n, seen)
+    counted = np.flatnonzero(test.likes & np.isin(test.users, ranked))
+    truth = test.users[counted].astype(np.int64), test.items[counted].astype(np.int64)
+    personal, _ = top_items(model, ranked, top_n, train.seen)
+    popular = popular_lists(train.likes, ranked, top_n, train.seen)
     return (
-        ranking_metrics(users, personal, *truth, n_items),
-        ranking_metrics(users, popular, *truth, n_items),
+        ranking_metrics(ranked, personal, *truth, model.items),
+        ranking_metrics(ranked, popular, *truth, model.items),
     )

@@ -12,8 +12,9 @@ from typing import Any, TypedDict
 import fastjsonschema
 
 from recommender.errors import InvalidCatalogNameError, InvalidConfigError
+from recommender.feature_columns import FeatureColumn
+from recommender.gates import Gate, GateSettings, gate_of, misplaced_limit
 from recommender.rating_form import RatingForm
-from recommender.side_features import FeatureColumn
 
 _NAME = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,30}[a-z0-9])?")
 _RATINGS = "ratings"
@@ -32,11 +33,12 @@ class CatalogConfig:
         holdout_fraction: share of the pairs set aside as test set if no file is one.
         top_n: how many items each user is recommended.
         reject_limit: largest share of a file's rows that may be unusable.
-        gate_tolerance: how much worse than the champion's, relatively, a loss may be.
+        gate: when a new model may serve.
         last_per_user: set so many of each user's latest ratings aside instead, if not 0.
         train_shards: into how many files the train channel is cut.
         form: how the rating files are written, where that shall not be guessed.
-        features: "user" or "item" -> the columns of its side file that become features.
+        features: "user" or "item" -> the columns of its side file that become features; None
+            if that is to be found out.
         max_training_seconds: when training is stopped; the stack's own limit holds too.
     """
 
@@ -46,26 +48,29 @@ class CatalogConfig:
     holdout_fraction: float = 0.1
     top_n: int = 10
     reject_limit: float = 0.1
-    gate_tolerance: float = 0.01
+    gate: Gate = field(default_factory=Gate)
     max_training_seconds: int = 432_000
     last_per_user: int = 0
     train_shards: int = 1
     form: RatingForm = field(default_factory=RatingForm)
-    features: Mapping[str, tuple[FeatureColumn, ...]] = field(default_factory=dict)
+    features: Mapping[str, tuple[FeatureColumn, ...]] | None = None
 
     def to_dict(self) -> dict[str, object]:
         """For a run's plan; :func:`config_from_dict` reads it back."""
         form = {"separator": self.form.separator, "columns": dict(self.form.columns)}
-        features = {
-            noun: [{**vars(column), "bounds": list(column.bounds)} for column in columns]
-            for noun, columns in self.features.items()
-        }
+        features = None
+        if self.features is not None:
+            features = {
+                noun: [{**vars(column), "bounds": list(column.bounds)} for column in columns]
+                for noun, columns in self.features.items()
+            }
         hyperparameters = dict(self.hyperparameters)
         return {
             **vars(self),
             "hyperparameters": hyperparameters,
             "form": form,
             "features": features,
+            "gate": self.gate.to_dict(),
         }
 
 
@@ -107,10 +112,6 @@ class _Split(TypedDict, total=False):
     last_per_user: int
 
 
-class _Gate(TypedDict, total=False):
-    tolerance: float
-
-
 class _Feature(TypedDict, total=False):
     kind: str
     separator: str
@@ -139,7 +140,7 @@ class _Document(TypedDict, total=False):
     split: _Split
     top_n: int
     reject_limit: float
-    gate: _Gate
+    gate: GateSettings
     training: _Training
 
 
@@ -163,7 +164,7 @@ def parse_config(key: str, data: bytes | None) -> CatalogConfig:
         raise InvalidConfigError(key, *_explain(error)) from None
     _check_together(key, settings)
     defaults = CatalogConfig()
-    split, gate = settings.get("split", _Split()), settings.get("gate", _Gate())
+    split = settings.get("split", _Split())
     training = settings.get("training", _Training())
     return CatalogConfig(
         like_threshold=float(settings.get("like_threshold", defaults.like_threshold)),
@@ -174,12 +175,12 @@ def parse_config(key: str, data: bytes | None) -> CatalogConfig:
         holdout_fraction=float(split.get("fraction", defaults.holdout_fraction)),
         top_n=int(settings.get("top_n", defaults.top_n)),
         reject_limit=float(settings.get("reject_limit", defaults.reject_limit)),
-        gate_tolerance=float(gate.get("tolerance", defaults.gate_tolerance)),
+        gate=gate_of(settings.get("gate", GateSettings())),
         max_training_seconds=int(training.get("max_seconds", defaults.max_training_seconds)),
         last_per_user=int(split.get("last_per_user", defaults.last_per_user)),
         train_shards=int(training.get("shards", defaults.train_shards)),
         form=RatingForm(settings.get("separator", ""), settings.get("columns", {})),
-        features=_feature_columns(settings.get("features", _Features())),
+        features=_feature_columns(settings["features"]) if "features" in settings else None,
     )
 
 
@@ -207,6 +208,12 @@ def _check_together(key: str, settings: _Document) -> None:
         raise InvalidConfigError(
             key, "$.split", f"{_shown(split)} is not allowed; expected fraction or last_per_user"
         )
+    predictor_type = settings.get("predictor_type", CatalogConfig().predictor_type)
+    misplaced = misplaced_limit(settings.get("gate", GateSettings()), predictor_type)
+    if misplaced:
+        path, limit, expected = misplaced
+        reason = f"{_shown(limit)} is not allowed; {expected}"
+        raise InvalidConfigError(key, f"$.gate.{path}", reason)
     features = settings.get("features", _Features())
     for side, wanted in (
         ("users", features.get("users", {})),
@@ -238,13 +245,15 @@ def _check_together(key: str, settings: _Document) -> None:
 def config_from_dict(facts: Mapping[str, Any]) -> CatalogConfig:
     """Read back what :meth:`CatalogConfig.to_dict` wrote."""
     form = RatingForm(**facts["form"]) if "form" in facts else RatingForm()
-    features = {
+    told = facts.get("features")
+    features = told and {
         noun: tuple(
             FeatureColumn(**{**column, "bounds": tuple(column["bounds"])}) for column in columns
         )
-        for noun, columns in facts.get("features", {}).items()
+        for noun, columns in told.items()
     }
-    return CatalogConfig(**{**facts, "form": form, "features": features})
+    gate = Gate(**facts.get("gate", {}))
+    return CatalogConfig(**{**facts, "form": form, "features": features, "gate": gate})
 
 
 class _Objection(Exception):  # noqa: N818 - a message on its way, never seen outside
@@ -316,8 +325,8 @@ def _explain(error: fastjsonschema.JsonSchemaValueException) -> tuple[str, str]:
         ]
         if patterns:
             expected = (
-                "expected lower-case names; feature_dim follows from the data and predictor_type "
-                "has its own field"
+                "expected lower-case names; feature_dim and field_sizes follow from the data, "
+                "predictor_type and like_threshold have fields of their own"
             )
         else:
             expected = "expected " + ", ".join(definition["properties"])

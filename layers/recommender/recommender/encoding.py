@@ -13,6 +13,7 @@ import numpy.typing as npt
 from recommender import recordio
 from recommender.catalog import CatalogConfig
 from recommender.draws import Draw, falls_in_test
+from recommender.feature_columns import columns_of
 from recommender.identifiers import IdColumn, IdTable
 from recommender.lookahead import ahead
 from recommender.pairs import PairWriter
@@ -132,6 +133,9 @@ class Dataset:
         seen_counts: ``(users,)`` how many items each user rated, on either side.
         seen_items: those items' numbers, user after user, ascending.
         features: the side features of users and items.
+        left_out: why other columns of the side files are no features, for the report.
+        rows_read: how many rows were read and usable, whether they count or not.
+        encoded_rows: how many of these `records` has passed by now.
     """
 
     def __init__(
@@ -145,13 +149,14 @@ class Dataset:
         """Settle which rows count and on which side; see `build_dataset`.
 
         Args:
-            side_tables: "user" or "item" -> the table that the config wants features of.
+            side_tables: "user" or "item" -> the table to make features of.
         """
         rows.spool.close()
         self._spool, self._config, self._threads = rows.spool, config, threads
+        self.rows_read, self.encoded_rows = rows.spool.rows, 0
         self._users, self._items = Numbering.of(rows.users), Numbering.of(rows.items)
         names = self._users.names, self._items.names
-        wanted = {noun: (table, config.features[noun]) for noun, table in side_tables.items()}
+        wanted, self.left_out = columns_of(side_tables, config.features)
         self.features = make_side_features(*names, wanted)
         self.vocabulary = Vocabulary(*names, self.features.names)
         split = not rows.has_test_files
@@ -200,12 +205,15 @@ class Dataset:
         for block in self._spool.blocks:
             yield self._rows(block, side)
 
-    def records(self, train_shards: int = 1) -> Iterator[tuple[int, int, bytes]]:
+    def records(
+        self, train_shards: int = 1, *, as_rated: bool = False
+    ) -> Iterator[tuple[int, int, bytes]]:
         """Encode all rows as RecordIO-protobuf, in the order of files and lines.
 
         Args:
             train_shards: the train side is cut into so many runs of consecutive rows, whose
                 lengths differ by one at most.
+            as_rated: label rows with the ratings themselves, whatever is predicted.
 
         Returns:
             Side, number of the shard and some of its records, again and again. The chunks of a
@@ -223,7 +231,7 @@ class Dataset:
                 rows = self._rows(block, side)
                 if not len(rows):
                     continue
-                targets = labels(rows.ratings, self._config)
+                targets = rows.ratings if as_rated else labels(rows.ratings, self._config)
                 shard = bisect_right(cuts, first) if side == TRAIN else 0
                 ends = [cut - first for cut in cuts[shard:]] if side == TRAIN else []
                 start = 0
@@ -239,9 +247,11 @@ class Dataset:
                     start, shard = end, shard + 1
             return found
 
+        self.encoded_rows = 0
         numbered = zip(self._spool.blocks, self._firsts, strict=True)
-        for _, found in ahead(encoded, numbered, self._threads):
+        for (block, _), found in ahead(encoded, numbered, self._threads):
             yield from found
+            self.encoded_rows += len(block)
 
     def _rows(self, block: SpooledRows, side: int) -> Side:
         fates = self._fates[block.first : block.first + len(block)]

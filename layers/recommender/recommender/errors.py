@@ -15,6 +15,7 @@
     ├── ConfigurationError       the operator acts
     │   ├── MissingSettingsError      environment variables are absent or unreadable
     │   ├── ConflictingResourceError  a name is taken by something different
+    │   ├── NoRoomError               the encoder's disk or memory is too small for a catalog
     │   ├── TrainingFailedError       the training job ended Failed
     │   ├── TrainingStoppedError      somebody stopped the training job
     │   ├── TrainingOverdueError      the training job outlived its deadline
@@ -131,6 +132,21 @@ class ConflictingResourceError(ConfigurationError):
     def __init__(self, kind: str, name: str, difference: str) -> None:
         super().__init__(f"{kind} {name} exists already and differs: {difference}")
         self.kind, self.name, self.difference = kind, name, difference
+
+
+class NoRoomError(ConfigurationError):
+    """The encoder's disk or memory is too small for what a catalog holds.
+
+    No uploader can mend that, and the files are not to blame: with more room they are encoded.
+    """
+
+    def __init__(self, what: str, rows: int, taken: int, parameter: str) -> None:
+        super().__init__(
+            f"the encoder's {what} is full after {rows:,} rows, of which {taken:,} bytes are "
+            f"spooled: raise the stack's parameter {parameter}, or divide the files among several "
+            "catalogs"
+        )
+        self.what, self.rows, self.taken, self.parameter = what, rows, taken, parameter
 
 
 class TrainingFailedError(ConfigurationError):

@@ -1,15 +1,21 @@
 """Is the new model good enough? Metrics, baselines, and the verdict of the gate."""
 
 import math
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, fields
+from typing import Literal
 
 import numpy as np
+import numpy.typing as npt
 
 from recommender.errors import ShapeMismatchError
 from recommender.features import Float64s, Floats, Integers
+from recommender.gates import Gate
 
 _CLIP = 1e-15
 _THRESHOLD = 0.5
+_ROWS_AT_ONCE = 1 << 18
+_SIDES: tuple[Literal["left", "right"], ...] = ("left", "right")
 
 
 @dataclass(frozen=True)
@@ -92,32 +98,39 @@ def classification_metrics(labels: Floats, probabilities: Floats) -> Metrics:
     """
     _check_lengths("probabilities", labels, probabilities)
     chances = np.asarray(probabilities, np.float64)
-    liked = np.asarray(labels) >= _THRESHOLD
     if not bool(np.isfinite(chances).all()):
         return Metrics(accuracy=math.nan, cross_entropy=math.nan, f1=math.nan, auc=math.nan)
-    foretold = chances >= _THRESHOLD
-    clipped = np.clip(chances, _CLIP, 1.0 - _CLIP)
-    both = int(np.count_nonzero(foretold & liked))
-    either = int(np.count_nonzero(foretold)) + int(np.count_nonzero(liked))
+    right = both = either = 0
+    losses = 0.0
+    for rows in _blocks(labels.size):
+        liked, foretold = labels[rows] >= _THRESHOLD, chances[rows] >= _THRESHOLD
+        clipped = np.clip(chances[rows], _CLIP, 1.0 - _CLIP)
+        right += int(np.count_nonzero(foretold == liked))
+        both += int(np.count_nonzero(foretold & liked))
+        either += int(np.count_nonzero(foretold)) + int(np.count_nonzero(liked))
+        losses -= float(np.sum(np.where(liked, np.log(clipped), np.log1p(-clipped))))
     return Metrics(
-        accuracy=float(np.mean(foretold == liked)),
-        cross_entropy=float(-np.mean(np.where(liked, np.log(clipped), np.log1p(-clipped)))),
+        accuracy=right / labels.size,
+        cross_entropy=losses / labels.size,
         f1=2.0 * both / either if either else 0.0,
-        auc=_auc(liked, chances),
+        auc=_auc(np.asarray(labels) >= _THRESHOLD, chances),
     )
 
 
-def _auc(liked: np.ndarray[tuple[int, ...], np.dtype[np.bool_]], scores: Float64s) -> float | None:
-    """Mann-Whitney's U over the number of pairs, from ranks that ties share."""
-    positives = int(np.count_nonzero(liked))
-    negatives = liked.size - positives
-    if not positives or not negatives:
+def _blocks(rows: int) -> Iterator[slice]:
+    """Cut rows into pieces, of which several arrays at a time take little memory."""
+    for first in range(0, rows, _ROWS_AT_ONCE):
+        yield slice(first, first + _ROWS_AT_ONCE)
+
+
+def _auc(liked: npt.NDArray[np.bool_], scores: Float64s) -> float | None:
+    """Mann-Whitney's U over the number of pairs: an exact count in whole numbers."""
+    likes, others = np.sort(scores[liked]), np.sort(scores[~liked])
+    if not likes.size or not others.size:
         return None
-    _, place, counts = np.unique(scores, return_inverse=True, return_counts=True)
-    ends = np.cumsum(counts)
-    ranks = (2 * ends - counts + 1) / 2.0
-    rank_sum = float(ranks[place.reshape(-1)][liked].sum())
-    return (rank_sum - positives * (positives + 1) / 2.0) / (positives * negatives)
+    # Of the others, those below each like count twice, those beside it once.
+    twice = sum(int(np.searchsorted(others, likes, side).sum()) for side in _SIDES)
+    return twice / (2 * likes.size * others.size)
 
 
 def regression_metrics(ratings: Floats, predictions: Floats) -> Metrics:
@@ -134,11 +147,13 @@ def regression_metrics(ratings: Floats, predictions: Floats) -> Metrics:
         ShapeMismatchError: the arrays are empty or differ in length.
     """
     _check_lengths("predictions", ratings, predictions)
-    errors = np.asarray(predictions, np.float64) - np.asarray(ratings, np.float64)
-    with np.errstate(over="ignore"):
-        return Metrics(
-            rmse=float(np.sqrt(np.mean(np.square(errors)))), mae=float(np.mean(np.abs(errors)))
-        )
+    squares = distances = 0.0
+    for rows in _blocks(ratings.size):
+        errors = np.asarray(predictions[rows], np.float64) - np.asarray(ratings[rows], np.float64)
+        with np.errstate(over="ignore"):
+            squares += float(np.sum(np.square(errors)))
+            distances += float(np.sum(np.abs(errors)))
+    return Metrics(rmse=math.sqrt(squares / ratings.size), mae=distances / ratings.size)
 
 
 def _check_lengths(what: str, labels: Floats, predictions: Floats | Integers) -> None:
@@ -148,37 +163,54 @@ def _check_lengths(what: str, labels: Floats, predictions: Floats | Integers) ->
         raise ShapeMismatchError(what, labels.shape, predictions.shape)
 
 
-def item_mean_baseline(
-    train_items: Integers,
-    train_labels: Floats,
-    test_items: Integers,
-    n_items: int,
-    *,
-    prior_weight: float = 5.0,
-) -> Float64s:
-    """Predict each item's mean label, drawn towards the mean of all: knows items, and no user.
+class ItemMeans:
+    """Each item's mean label, drawn towards the mean of all: knows items, and no user."""
 
-    Args:
-        train_items: ``(n,)`` numbers of items.
-        train_labels: ``(n,)`` labels or ratings.
-        test_items: ``(m,)`` numbers of items, -1 for an unknown one.
-        n_items: number of items.
-        prior_weight: how many labels the mean of all counts for.
+    def __init__(self, n_items: int, *, prior_weight: float = 5.0) -> None:
+        """Start without labels.
 
-    Returns:
-        ``(m,)`` predictions: a share of likes, or a rating. An item without a train label is
-        predicted the mean of all.
+        Args:
+            n_items: number of items.
+            prior_weight: how many labels the mean of all counts for.
+        """
+        self._prior_weight = prior_weight
+        self._counts, self._sums = np.zeros(n_items, np.int64), np.zeros(n_items)
 
-    Raises:
-        ShapeMismatchError: there are no train labels, or not one for each item given.
-    """
-    _check_lengths("train items", train_labels, train_items)
-    mean = float(np.mean(train_labels, dtype=np.float64))
-    counts = np.bincount(train_items, minlength=n_items)
-    sums = np.bincount(train_items, np.asarray(train_labels, np.float64), minlength=n_items)
-    means = (sums + prior_weight * mean) / (counts + prior_weight)
-    # The unknown item is the last one: -1 finds it.
-    return np.asarray(np.append(means, mean)[test_items], np.float64)
+    def add(self, items: Integers, labels: Floats) -> None:
+        """Learn some labels.
+
+        Args:
+            items: ``(n,)`` numbers of items.
+            labels: ``(n,)`` labels or ratings.
+
+        Raises:
+            ShapeMismatchError: there is not one label for each item given.
+        """
+        if items.shape != labels.shape:
+            raise ShapeMismatchError("train items", labels.shape, items.shape)
+        self._counts += np.bincount(items, minlength=self._counts.size)
+        self._sums += np.bincount(items, np.asarray(labels, np.float64), self._sums.size)
+
+    def predict(self, items: Integers) -> Float64s:
+        """Predict labels.
+
+        Args:
+            items: ``(m,)`` numbers of items, -1 for an unknown one.
+
+        Returns:
+            ``(m,)`` predictions: a share of likes, or a rating. An item without a label is
+            predicted the mean of all.
+
+        Raises:
+            ShapeMismatchError: nothing was learned.
+        """
+        if not self._counts.any():
+            raise ShapeMismatchError("train labels", "one or more", 0)
+        mean = float(self._sums.sum() / self._counts.sum())
+        weights = self._counts + self._prior_weight
+        means = (self._sums + self._prior_weight * mean) / weights
+        # The unknown item is the last one: -1 finds it.
+        return np.asarray(np.append(means, mean)[items], np.float64)
 
 
 def ranking_metrics(
@@ -237,7 +269,11 @@ def ranking_metrics(
 
 
 def judge(
-    challenger: Metrics, baseline: Metrics, champion: Metrics | None, tolerance: float
+    challenger: Metrics,
+    baseline: Metrics,
+    champion: Metrics | None,
+    gate: Gate,
+    ranking: RankingMetrics | None = None,
 ) -> Verdict:
     """Decide whether the challenger may replace the champion.
 
@@ -245,7 +281,8 @@ def judge(
         challenger: the new model on the test set.
         baseline: the item means on the same test set.
         champion: the serving model on the same test set, if there is one.
-        tolerance: by which share of the champion's loss the challenger may be worse, such as 0.01.
+        gate: what is asked of the challenger.
+        ranking: what the new model's lists reach, for limits on that.
 
     Returns:
         Promoted with what it is better than, or not promoted with everything that is wrong.
@@ -263,27 +300,70 @@ def judge(
     baseline_name, baseline_loss = baseline.loss
     if name != baseline_name:
         raise ShapeMismatchError("the baseline's loss", name, baseline_name)
-    ours = f"The new model's {name} {loss:.4f} is"
-    against, passed = [], []
-    if loss < baseline_loss:
-        passed.append(f"{ours} better than the item means' {baseline_loss:.4f}.")
-    else:
-        against.append(f"{ours} not better than the item means' {baseline_loss:.4f}.")
+    findings = [_beside_baseline(name, loss, baseline_loss, gate.baseline_margin)]
+    findings.append(_beside_champion(name, loss, champion, gate.tolerance))
+    lists = ranking.as_dict() if ranking is not None and ranking.users else {}
+    findings += _beside_limits({**challenger.as_dict(), **lists}, gate)
+    against = tuple(reason for is_good, reason in findings if not is_good)
+    return Verdict(promoted=not against, reasons=against or tuple(r for _, r in findings))
+
+
+_Finding = tuple[bool, str]
+"""Whether something speaks for the challenger, and the sentence that says so."""
+
+
+def _beside_baseline(name: str, loss: float, baseline: float, margin: float) -> _Finding:
+    ours, theirs = _told_apart(loss, baseline)
+    is_better = loss < baseline * (1.0 - margin)
+    share = f" by more than {margin:.1%}" if margin else ""
+    comparison = f"{'' if is_better else 'not '}better than the item means' {theirs}{share}"
+    return is_better, f"The new model's {name} {ours} is {comparison}."
+
+
+def _beside_champion(
+    name: str, loss: float, champion: Metrics | None, tolerance: float
+) -> _Finding:
     if champion is None:
-        passed.append("No model serves yet.")
-        return Verdict(promoted=not against, reasons=tuple(against or passed))
+        return True, "No model serves yet."
     champion_name, champion_loss = champion.loss
-    share = f"{tolerance:.1%}"
     if champion_name != name:
-        passed.append(f"The serving model has no {name} to compare with, only {champion_name}.")
-    elif not math.isfinite(champion_loss):
-        passed.append(f"The serving model's {name} is not finite.")
-    elif loss > champion_loss * (1.0 + tolerance):
-        against.append(
-            f"{ours} more than {share} worse than the serving one's {champion_loss:.4f}."
-        )
-    elif loss > champion_loss:
-        passed.append(f"{ours} at most {share} worse than the serving one's {champion_loss:.4f}.")
+        return True, f"The serving model has no {name} to compare with, only {champion_name}."
+    if not math.isfinite(champion_loss):
+        return True, f"The serving model's {name} is not finite."
+    ours, theirs = _told_apart(loss, champion_loss)
+    share = f"{tolerance:.1%}"
+    is_good = loss <= champion_loss * (1.0 + tolerance)
+    if loss <= champion_loss:
+        comparison = "no worse"
     else:
-        passed.append(f"{ours} no worse than the serving one's {champion_loss:.4f}.")
-    return Verdict(promoted=not against, reasons=tuple(against or passed))
+        comparison = f"{'at most' if is_good else 'more than'} {share} worse"
+    return (
+        is_good,
+        f"The new model's {name} {ours} is {comparison} than the serving one's {theirs}.",
+    )
+
+
+def _beside_limits(figures: Mapping[str, float], gate: Gate) -> Iterator[_Finding]:
+    for side, limits in (("minimum", gate.minimum), ("maximum", gate.maximum)):
+        for name, limit in limits.items():
+            if name not in figures:
+                asked = f"gate.{side} asks for {limit:g}"
+                yield False, f"The new model's {name} cannot be told on this test set; {asked}."
+                continue
+            ours, theirs = _told_apart(figures[name], limit)
+            is_least = side == "minimum"
+            is_good = figures[name] >= limit if is_least else figures[name] <= limit
+            if is_good:
+                comparison = "not below" if is_least else "not above"
+            else:
+                comparison = "below" if is_least else "above"
+            yield is_good, f"The new model's {name} {ours} is {comparison} gate.{side}, {theirs}."
+
+
+def _told_apart(one: float, other: float) -> tuple[str, str]:
+    """Write two figures with four digits, or with as many as it takes to see which is larger."""
+    for digits in range(4, 17):
+        texts = f"{one:.{digits}f}", f"{other:.{digits}f}"
+        if texts[0] != texts[1] or one == other:
+            break
+    return texts

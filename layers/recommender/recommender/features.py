@@ -8,7 +8,7 @@ import numpy.typing as npt
 from recommender.errors import ShapeMismatchError
 
 Floats = npt.NDArray[np.floating]
-Integers = npt.NDArray[np.int64]
+Integers = npt.NDArray[np.integer]
 Float32s = npt.NDArray[np.float32]
 Float64s = npt.NDArray[np.float64]
 

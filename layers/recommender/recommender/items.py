@@ -17,7 +17,9 @@ COLUMN_NAMES: Spellings = {
     "item": (
         *("itemid", "item", "movieid", "movie", "productid", "product", "parentasin", "asin"),
         *("isbn", "bookid", "book", "trackid", "track", "songid", "song", "artistid", "artist"),
-        *("articleid", "article", "businessid", "business", "iid", "id"),
+        *("articleid", "article", "businessid", "business", "iid", "animeid", "anime"),
+        *("recipeid", "recipe", "gameid", "game", "appid", "videoid", "video", "showid", "show"),
+        *("courseid", "course", "placeid", "place", "restaurantid", "restaurant", "sku", "id"),
     ),
     "title": (
         *("title", "name", "itemtitle", "itemname", "movietitle", "producttitle", "productname"),

@@ -7,6 +7,10 @@ from dataclasses import dataclass
 FINAL = frozenset({"promoted", "rejected", "refused"})
 """Outcomes that the same files would only repeat. A failed run is worth another attempt."""
 
+# Lambda ends a function that outgrows its memory from outside, and says no more than that.
+_KILLED = frozenset({"Runtime.ExitError", "Runtime.OutOfMemory"})
+_OUT_OF_MEMORY = "as a rule it ran out of memory; that of the encoder is EncodeMemoryMB"
+
 
 @dataclass(frozen=True)
 class RunError:
@@ -25,7 +29,10 @@ class RunError:
             message = json.loads(cause).get("errorMessage", cause)
         except (ValueError, AttributeError):
             message = cause
-        return cls(error.get("Error", "Unknown"), str(message))
+        kind = error.get("Error", "Unknown")
+        if kind in _KILLED and "signal: killed" in str(message):
+            message = f"{message} ({_OUT_OF_MEMORY})"
+        return cls(kind, str(message))
 
 
 def manifest(

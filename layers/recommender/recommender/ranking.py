@@ -8,8 +8,7 @@ import numpy as np
 from recommender.errors import ShapeMismatchError
 from recommender.features import Float32s, Float64s, Floats, Integers
 from recommender.machine import REGRESSOR, FactorizationMachine, link
-
-UNKNOWN = -1
+from recommender.seen_items import UNKNOWN, SeenItems
 
 # One block of scores, 16 MB in float32: with fewer users at a time the product itself slows down.
 _BLOCK_SCORES = 1 << 22
@@ -64,6 +63,9 @@ class PairModel:
         Raises:
             ShapeMismatchError: the arrays differ in length, or a number is outside.
         """
+        return self._linked_scores(users, items, REGRESSOR)
+
+    def _linked_scores(self, users: Integers, items: Integers, predictor_type: str) -> Float64s:
         if users.ndim != 1 or users.shape != items.shape:
             raise ShapeMismatchError("items beside users", users.shape, items.shape)
         _check_numbers("user number", users, self.users)
@@ -72,7 +74,7 @@ class PairModel:
         step = max(1, _GATHERED_NUMBERS // max(1, self.user_factors.shape[1]))
         for first in range(0, users.size, step):
             block = slice(first, first + step)
-            scores[block] = self._scores(users[block], items[block])
+            scores[block] = link(self._scores(users[block], items[block]), predictor_type)
         return scores
 
     def _scores(self, users: Integers, items: Integers) -> Float64s:
@@ -93,7 +95,7 @@ class PairModel:
         Raises:
             ShapeMismatchError: the arrays differ in length, or a number is outside.
         """
-        return link(self.score_pairs(users, items), self.predictor_type)
+        return self._linked_scores(users, items, self.predictor_type)
 
 
 def _known_rows(table: Float32s, numbers: Integers) -> Float64s:
@@ -136,64 +138,6 @@ def split_machine(machine: FactorizationMachine, n_users: int, n_items: int) -> 
         item_factors=machine.factors[n_users:],
         predictor_type=machine.predictor_type,
     )
-
-
-@dataclass(frozen=True)
-class SeenItems:
-    """What each user has rated already.
-
-    Attributes:
-        offsets: ``(U + 1,)``; user ``u`` owns ``items[offsets[u]:offsets[u + 1]]``.
-        items: numbers of items, ascending within a user, none twice.
-    """
-
-    offsets: Integers
-    items: Integers
-
-    @classmethod
-    def from_pairs(cls, users: Integers, items: Integers, n_users: int) -> "SeenItems":
-        """Group pairs by user.
-
-        Args:
-            users: ``(n,)`` numbers of users in [0, n_users), in any order.
-            items: ``(n,)`` numbers of items.
-            n_users: number of users.
-
-        Raises:
-            ShapeMismatchError: the arrays differ in length, or a user is outside.
-        """
-        if users.ndim != 1 or users.shape != items.shape:
-            raise ShapeMismatchError("items beside users", users.shape, items.shape)
-        if users.size and not 0 <= int(users.min()) <= int(users.max()) < n_users:
-            raise ShapeMismatchError("user number", f"0 to {n_users - 1}", int(users.max()))
-        order = np.lexsort((items, users))
-        users, items = users[order], items[order]
-        first = np.ones(users.size, bool)
-        first[1:] = (users[1:] != users[:-1]) | (items[1:] != items[:-1])
-        counts = np.bincount(users[first], minlength=n_users)
-        return cls(np.concatenate((np.zeros(1, np.int64), np.cumsum(counts))), items[first])
-
-    def of(self, user: int) -> Integers:
-        """List the items of one user, ascending; none for an unknown user."""
-        if user == UNKNOWN:
-            return self.items[:0]
-        return self.items[self.offsets[user] : self.offsets[user + 1]]
-
-    def places(self, users: Integers) -> tuple[Integers, Integers]:
-        """List what several users have rated, as places in a table of users by items.
-
-        Args:
-            users: ``(m,)`` numbers of users, -1 for an unknown one.
-
-        Returns:
-            Rows (places in ``users``) and columns (items), of the same length.
-        """
-        known = np.maximum(users, 0)
-        starts, counts = self.offsets[known], self.offsets[known + 1] - self.offsets[known]
-        counts[users == UNKNOWN] = 0
-        rows = np.repeat(np.arange(users.size), counts)
-        within = np.arange(rows.size) - np.repeat(np.cumsum(counts) - counts, counts)
-        return rows, self.items[starts[rows] + within]
 
 
 def top_items(

@@ -29,7 +29,9 @@ COLUMN_NAMES: Spellings = {
     "item": (
         *("itemid", "item", "movieid", "movie", "productid", "product", "parentasin", "asin"),
         *("isbn", "bookid", "book", "trackid", "track", "songid", "song", "artistid", "artist"),
-        *("articleid", "article", "businessid", "business", "iid"),
+        *("articleid", "article", "businessid", "business", "iid", "animeid", "anime"),
+        *("recipeid", "recipe", "gameid", "game", "appid", "videoid", "video", "showid", "show"),
+        *("courseid", "course", "placeid", "place", "restaurantid", "restaurant", "sku"),
     ),
     "rating": ("rating", "ratings", "score", "stars", "overall", "bookrating", "value"),
     "timestamp": (
@@ -41,6 +43,7 @@ REQUIRED_COLUMNS = ("user", "item", "rating")
 EXPECTED = "user, item, rating and perhaps timestamp"
 
 _NUMBER = re.compile(r"[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?", re.ASCII)
+_DECIMAL_COMMA = re.compile(r"[+-]?\d{1,3},\d{1,2}", re.ASCII)
 _NOT_FINITE = re.compile(r"[+-]?(?:nan|inf|infinity)", re.IGNORECASE)
 _GREATEST = float(np.finfo(np.float32).max)
 _INT64_LIMIT = 1 << 63
@@ -92,7 +95,7 @@ class Reject:
 
 
 def read_rating(cell: str) -> float:
-    """Read a rating: a plain decimal number that a float32 can hold.
+    """Read a rating: a plain decimal number that a float32 can hold. ``4,5`` is ``4.5``.
 
     Raises:
         ValueError: it is none; the message says why.
@@ -100,6 +103,8 @@ def read_rating(cell: str) -> float:
     text = cell.strip()
     if not text:
         raise ValueError("rating is empty")
+    if _DECIMAL_COMMA.fullmatch(text):
+        text = text.replace(",", ".")
     if not _NUMBER.fullmatch(text):
         what = "a finite number" if _NOT_FINITE.fullmatch(text) else "a number"
         raise ValueError(f"rating {_quoted(text)} is not {what}")

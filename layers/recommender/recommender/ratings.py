@@ -315,7 +315,8 @@ def _refuse_unknown_header(
         key,
         line,
         f"the first line looks like a header, but names no {' and no '.join(missing)}: it says "
-        f"{names}. Columns are called {EXPECTED}; without a header they stand in that order",
+        f"{names}. Columns are called {EXPECTED}; without a header they stand in that order; "
+        "`columns` in config.json says which is which",
     )
 
 

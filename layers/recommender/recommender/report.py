@@ -1,6 +1,6 @@
 """A run's manifest as a page for people: no scripts, nothing from elsewhere."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from html import escape
 
 _PAGE = """<!doctype html>
@@ -35,6 +35,9 @@ def render(record: Mapping[str, object], summary: str) -> bytes:
         ),
         ("Data", record.get("counts")),
     ]
+    features = record.get("features")
+    if isinstance(features, Sequence) and features:
+        sections.append(("Side columns", {_column(one): _made(one) for one in features}))
     evaluation = record.get("evaluation")
     if isinstance(evaluation, Mapping):
         sections += [
@@ -46,6 +49,17 @@ def render(record: Mapping[str, object], summary: str) -> bytes:
     title = f"{record['catalog']}: {record['outcome']}"
     page = _PAGE.format(title=escape(title), summary=escape(summary), tables=tables)
     return page.encode("utf-8", "backslashreplace")
+
+
+def _column(told: Mapping[str, object]) -> str:
+    return f"{told['side']} {told['column']}"
+
+
+def _made(told: Mapping[str, object]) -> str:
+    """What was made of a column of a side file."""
+    if "none" in told:
+        return f"no features: {told['none']}"
+    return f"{told['features']} features ({told['kind']})"
 
 
 def _table(name: str, rows: Mapping[str, object]) -> str:

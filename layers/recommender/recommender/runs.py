@@ -96,11 +96,6 @@ class RunFiles:
         return self.root + "plan.json"
 
     @property
-    def progress(self) -> str:
-        """How far a step that takes long has come."""
-        return self.root + "progress.json"
-
-    @property
     def train(self) -> str:
         """Prefix of the train channel."""
         return self.root + "train/"

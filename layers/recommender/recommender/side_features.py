@@ -8,33 +8,20 @@ import numpy as np
 import numpy.typing as npt
 
 from recommender.errors import MalformedItemsError
+from recommender.feature_columns import (
+    NUMBER,
+    SEVERAL,
+    FeatureColumn,
+    kind_of,
+    number_of,
+    values_of,
+)
 from recommender.features import FeatureRows, Integers
 from recommender.side_tables import SideTable
 from recommender.wire import spans
 
-CATEGORY, SEVERAL, NUMBER = "category", "several", "number"
-MOST_VALUES = 10_000  # distinct ones of a column
-_MOST_INFERRED_VALUES = 1_000
-_FEWEST_NUMBERS = 21  # with fewer distinct ones, a number is rather a name
+MOST_VALUES = 10_000  # distinct ones of a column that is declared to be a category
 _BUCKETS = 8
-
-
-@dataclass(frozen=True)
-class FeatureColumn:
-    """How one column of a side file becomes features.
-
-    Attributes:
-        name: the column's name.
-        kind: `CATEGORY` (each value is a feature), `SEVERAL` (a cell holds several, which share a
-            weight of one), `NUMBER` (each bucket is a feature); empty if the values are to say.
-        separator: what stands between several values.
-        bounds: where a new bucket begins, ascending; empty if the values are to say.
-    """
-
-    name: str
-    kind: str = ""
-    separator: str = "|"
-    bounds: tuple[float, ...] = ()
 
 
 @dataclass(frozen=True, eq=False)
@@ -186,11 +173,11 @@ def _made(table: SideTable, noun: str, column: FeatureColumn) -> _Made:
         )
     at = table.columns.index(column.name)
     cells = [row[at] for row in table.rows.values() if row[at]]
-    kind = column.kind or _inferred(cells, column.separator)
+    kind = column.kind or kind_of(cells, column.separator)
     if kind == NUMBER:
-        numbers = [number for number in map(_number, cells) if number is not None]
+        numbers = [number for number in map(number_of, cells) if number is not None]
         if len(numbers) < len(cells):
-            odd = next(cell for cell in cells if _number(cell) is None)
+            odd = next(cell for cell in cells if number_of(cell) is None)
             raise MalformedItemsError(
                 table.key, 1, f"column {column.name!r} holds {odd[:40]!r}, which is no number"
             )
@@ -201,37 +188,15 @@ def _made(table: SideTable, noun: str, column: FeatureColumn) -> _Made:
         return column, lambda cell: _bucket(cell, bounds, labels), labels
     column = FeatureColumn(column.name, kind, column.separator)
     separator = column.separator if kind == SEVERAL else ""
-    distinct = sorted({value for cell in cells for value in _values(cell, separator)})
-    most = MOST_VALUES if column.kind else _MOST_INFERRED_VALUES
-    if len(distinct) > most:
+    distinct = sorted({value for cell in cells for value in values_of(cell, separator)})
+    if len(distinct) > MOST_VALUES:
         raise MalformedItemsError(
             table.key,
             1,
-            f"column {column.name!r} has {len(distinct):,} distinct values; {most:,} may be "
+            f"column {column.name!r} has {len(distinct):,} distinct values; {MOST_VALUES:,} may be "
             "features",
         )
-    return column, lambda cell: _values(cell, separator), distinct
-
-
-def _inferred(cells: Sequence[str], separator: str) -> str:
-    if any(separator in cell for cell in cells):
-        return SEVERAL
-    if len(set(cells)) >= _FEWEST_NUMBERS and all(_number(cell) is not None for cell in cells):
-        return NUMBER
-    return CATEGORY
-
-
-def _values(cell: str, separator: str) -> Sequence[str]:
-    parts = cell.split(separator) if separator else [cell]
-    return [part.strip() for part in parts if part.strip()]
-
-
-def _number(cell: str) -> float | None:
-    try:
-        number = float(cell)
-    except ValueError:
-        return None
-    return number if np.isfinite(number) else None
+    return column, lambda cell: values_of(cell, separator), distinct
 
 
 def _quantiles(numbers: Sequence[float]) -> tuple[float, ...]:
@@ -244,7 +209,7 @@ def _quantiles(numbers: Sequence[float]) -> tuple[float, ...]:
 
 
 def _bucket(cell: str, bounds: Sequence[float], labels: Sequence[str]) -> Sequence[str]:
-    number = _number(cell)
+    number = number_of(cell)
     return [] if number is None else [labels[bisect_right(bounds, number)]]
 
 

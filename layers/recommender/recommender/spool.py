@@ -1,15 +1,18 @@
 """The rows of a run between its two passes: in memory while they are few, in a file once not."""
 
+import errno
 import os
 import tempfile
 import weakref
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import BinaryIO
 
 import numpy as np
 import numpy.typing as npt
 
+from recommender.errors import NoRoomError
 from recommender.rating_table import RatingRows
 
 Bytes = npt.NDArray[np.uint8]
@@ -17,6 +20,7 @@ Bytes = npt.NDArray[np.uint8]
 _MOST_IN_MEMORY = 64 << 20
 _BYTES_OF_A_CHUNK = 4 << 20
 _ROWS_OF_A_BLOCK = 1 << 16
+_FULL = frozenset({errno.ENOSPC, errno.EDQUOT})
 _MOST_NARROW = (1 << 32) - 2  # a timestamp below this fits four bytes, with -1 for none
 
 
@@ -72,11 +76,30 @@ class RowSpool:
     def __init__(self, directory: str | None = None) -> None:
         """Start empty; the file, if it comes to one, has no name and goes with this object."""
         self.blocks: list[SpooledRows] = []
-        self.rows = 0
+        self.rows = 0  # that later calls can read
         self._scratch = _Scratch(directory)
         self._open: list[RatingRows] = []
         self._open_rows = 0
         self._open_is_test = False
+
+    @contextmanager
+    def within_room(self) -> Iterator[None]:
+        """Say how far the rows came when memory or disk runs out, whoever wanted more of it.
+
+        Raises:
+            NoRoomError: instead of a ``MemoryError``, or of an ``OSError`` of a full disk.
+        """
+        try:
+            yield
+        except MemoryError as error:
+            raise self._no_room("memory", "EncodeMemoryMB") from error
+        except OSError as error:
+            if error.errno in _FULL:
+                raise self._no_room("disk", "EncodeDiskMB") from error
+            raise
+
+    def _no_room(self, what: str, parameter: str) -> NoRoomError:
+        return NoRoomError(what, self.rows + self._open_rows, self._scratch.size, parameter)
 
     def append(self, rows: RatingRows, *, is_test: bool) -> None:
         """Add rows behind those that are there."""
@@ -122,8 +145,8 @@ class NumberSpool:
 
     def append(self, numbers: npt.NDArray[np.int32]) -> None:
         """Add numbers at the end."""
-        self.size += numbers.size
         self._scratch.append(numbers)
+        self.size += numbers.size
 
     def chunks(self) -> Iterator[npt.NDArray[np.int32]]:
         """Read all numbers, in order."""
@@ -142,11 +165,14 @@ class _Scratch:
         self._chunks: list[Bytes] = []
 
     def append(self, data: npt.NDArray[np.generic]) -> None:
-        self.size += data.nbytes
         self._chunks.append(np.ascontiguousarray(data).view(np.uint8))
+        size = self.size + data.nbytes
+        if self._file is not None or size > _MOST_IN_MEMORY:
+            self._flush()
+        self.size = size
+
+    def _flush(self) -> None:
         if self._file is None:
-            if self.size <= _MOST_IN_MEMORY:
-                return
             self._file = tempfile.TemporaryFile(dir=self._directory, buffering=0)  # noqa: SIM115
             weakref.finalize(self, self._file.close)
         for chunk in self._chunks:

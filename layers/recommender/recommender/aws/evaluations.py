@@ -1,13 +1,14 @@
 """Evaluate a run's model: fetch what it takes, keep what came of it."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import cast
+from typing import Any, cast
 
 from recommender import factors
 from recommender.artifact import read_artifact
-from recommender.assessment import Champion, Pairs, assess
+from recommender.assessment import Champion, HeldOutPairs, RatedPairs, Sides, assess
 from recommender.aws import storage
+from recommender.aws.archives import StoredArrays
 from recommender.aws.plans import Plan
 from recommender.encoding import Vocabulary
 from recommender.errors import DamagedArtifactError, ShapeMismatchError
@@ -16,6 +17,7 @@ from recommender.ranking import PairModel, split_machine
 from recommender.runs import RunFiles, pointer_key, shards
 from recommender.side_features import SideFeatures
 
+_ROWS_AT_ONCE = 1 << 20  # twelve bytes each
 USERS_PER_SHARD = 20_000
 """A shard of this size is scored in seconds and its lists fit in memory many times over."""
 
@@ -43,8 +45,8 @@ def evaluate(bucket: str, files: RunFiles, plan: Plan, model_uri: str) -> Evalua
         facts = {"challenger": {}, "verdict": "rejected", "reasons": [reason]}
         storage.write_json(bucket, files.metrics, facts)
         return Evaluation("rejected", [reason], {}, [])
-    pairs = Pairs.from_arrays(storage.read_arrays(bucket, files.pairs))
-    result = assess(model, vocabulary, pairs, plan.config, _champion(bucket, files.catalog))
+    sides = _sides(StoredArrays(bucket, files.pairs))
+    result = assess(model, vocabulary, sides, plan.config, _champion(bucket, files.catalog))
     storage.write_arrays(bucket, files.factors, factors.to_arrays(model))
     storage.write_json(bucket, files.metrics, result.to_dict())
     return Evaluation(
@@ -62,6 +64,21 @@ def _open(bucket: str, files: RunFiles, model_uri: str, vocabulary: Vocabulary) 
         return split_machine(machine, n_users, n_items)
     arrays = storage.read_arrays(bucket, files.features)
     return fold(machine, n_users, n_items, SideFeatures.from_arrays(vocabulary.features, arrays))
+
+
+def _sides(pairs: StoredArrays) -> Sides:
+    """Read the pairs of a run as they are asked for."""
+    train = ("train_users", "train_items", "train_labels")
+    test = ("test_users", "test_items", "test_labels", "test_likes")
+
+    def blocks(names: Sequence[str]) -> Iterator[Any]:  # their kinds are told by their names
+        return pairs.blocks(names, _ROWS_AT_ONCE)
+
+    return Sides(
+        train=lambda: (RatedPairs(*block) for block in blocks(train)),
+        train_rows=pairs.size(train[0]),
+        test=lambda: (HeldOutPairs(*block) for block in blocks(test)),
+    )
 
 
 def _champion(bucket: str, catalog: str) -> Champion | None:

@@ -8,7 +8,14 @@ from recommender.aws import snapshots, storage
 from recommender.aws.progress import Report, silent
 from recommender.catalog import CatalogConfig, is_test_key, parse_config
 from recommender.encoding import RunRows
-from recommender.errors import InvalidConfigError, MalformedRatingsError, MissingRatingsError
+from recommender.errors import (
+    InvalidConfigError,
+    MalformedItemsError,
+    MalformedRatingsError,
+    MissingRatingsError,
+)
+from recommender.feature_columns import has_title
+from recommender.hyperparameters import settle_features
 from recommender.items import parse_items
 from recommender.ratings import Reject, read_ratings
 from recommender.runs import Snapshot
@@ -35,17 +42,19 @@ def read(
     artifacts_bucket: str,
     snapshot: Snapshot,
     execution: str,
+    stack: Mapping[str, str],
     threads: Executor | None = None,
     report: Report = silent,
 ) -> Inputs:
     """Read every file of a snapshot, at the version that it names.
 
     Args:
+        stack: the hyperparameters that every catalog starts from.
         threads: parse rating files, a few blocks ahead of each other.
         report: is told how far it has come.
 
     Raises:
-        InvalidConfigError, MalformedItemsError, MissingRatingsError: see there.
+        InvalidConfigError, MalformedItemsError, MissingRatingsError, NoRoomError: see there.
         MalformedRatingsError: one or more rating files cannot be used; all are remembered, so
             that the next run can do without them.
     """
@@ -55,13 +64,8 @@ def read(
         if config_file is None
         else parse_config(config_file.key, storage.read_version(ratings_bucket, config_file))
     )
-    items_file = snapshot.catalog_file("items")
-    titles = (
-        {}
-        if items_file is None
-        else parse_items(items_file.key, storage.read_version(ratings_bucket, items_file))
-    )
-    side_tables = _side_tables(ratings_bucket, snapshot, config)
+    config = settle_features(config, stack)
+    titles, side_tables = _side_files(ratings_bucket, snapshot, config)
     if not snapshot.rating_files():
         raise MissingRatingsError(snapshot.catalog)
     rows = RunRows()
@@ -79,7 +83,8 @@ def read(
         into = rows.builder(file.key, is_test=is_test_key(file.key))
         chunks = counted(storage.stream_version(ratings_bucket, file))
         try:
-            read_ratings(chunks, into, config.reject_limit, config.form, threads)
+            with rows.spool.within_room():
+                read_ratings(chunks, into, config.reject_limit, config.form, threads)
         except MalformedRatingsError as error:
             snapshots.refuse(artifacts_bucket, snapshot.catalog, file, execution, str(error))
             refused.append(error)
@@ -91,21 +96,45 @@ def read(
     return Inputs(config, titles, rows, side_tables)
 
 
-def _side_tables(bucket: str, snapshot: Snapshot, config: CatalogConfig) -> dict[str, SideTable]:
-    """Read the side files that the config wants features of.
+def _side_files(
+    bucket: str, snapshot: Snapshot, config: CatalogConfig
+) -> tuple[dict[str, str], dict[str, SideTable]]:
+    """Read ``items.*`` and ``users.*``: titles, and what features may be made of.
 
     Raises:
-        InvalidConfigError: there is no such file.
-        MalformedItemsError: it cannot be read.
+        InvalidConfigError: the config declares features of a file that is not there.
+        MalformedItemsError: a file cannot be read.
     """
+    titles: dict[str, str] = {}
     tables: dict[str, SideTable] = {}
-    for noun in config.features:
+    for noun in ("item", "user"):
         file = snapshot.catalog_file(f"{noun}s")
+        wanted = config.features is None or noun in config.features
         if file is None:
-            raise InvalidConfigError(
-                f"catalogs/{snapshot.catalog}/config.json",
-                f"$.features.{noun}s",
-                f"wants features, and there is no file catalogs/{snapshot.catalog}/{noun}s.*",
-            )
-        tables[noun] = parse_side(file.key, storage.read_version(bucket, file), noun)
-    return tables
+            if config.features and noun in config.features:
+                raise InvalidConfigError(
+                    f"catalogs/{snapshot.catalog}/config.json",
+                    f"$.features.{noun}s",
+                    f"wants features, and there is no file catalogs/{snapshot.catalog}/{noun}s.*",
+                )
+            continue
+        if noun == "user" and not wanted:
+            continue
+        data = storage.read_version(bucket, file)
+        if wanted:
+            table = _table(file.key, data, noun, config)
+            if table is not None:
+                tables[noun] = table
+        if noun == "item" and (noun not in tables or has_title(tables[noun])):
+            titles = parse_items(file.key, data)
+    return titles, tables
+
+
+def _table(key: str, data: bytes, noun: str, config: CatalogConfig) -> SideTable | None:
+    """Read a side file. One of titles alone may be a table for `parse_items` only."""
+    try:
+        return parse_side(key, data, noun)
+    except MalformedItemsError:
+        if noun == "item" and config.features is None:
+            return None
+        raise

@@ -2,11 +2,12 @@
 
 The item's attributes: ``owner`` (name of the execution that holds it; absent when free), ``fence``
 (grows with every owner), ``dirty`` (something arrived since the owner looked at the bucket),
-``run_id`` and ``training_job`` (what to clean up after), ``predecessor`` and ``ended_run`` (who
-gave the lease back last, and its run: a last step that is repeated finds what it did).
+``run_id`` and ``training_job`` (what to clean up after), ``progress`` (how far the owner's encoding
+has come, for people to look at), ``predecessor`` and ``ended_run`` (who gave the lease back last,
+and its run: a last step that is repeated finds what it did).
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
@@ -83,7 +84,7 @@ def take(table: str, found: Lease) -> str | None:
         table,
         found.catalog,
         "SET #owner = :new, fence = :next, dirty = :no "
-        "REMOVE predecessor, ended_run, run_id, training_job",
+        "REMOVE predecessor, ended_run, run_id, training_job, progress",
         condition,
         values,
     )
@@ -119,13 +120,31 @@ def note_run(table: str, catalog: str, owner: str, run_id: str) -> None:
     _update_held(table, catalog, owner, "SET run_id = :value", _text(run_id))
 
 
+def note_progress(
+    table: str, catalog: str, owner: str, facts: Mapping[str, str | int | float]
+) -> None:
+    """Write down how far encoding has come, over what was written down before.
+
+    Raises:
+        LeaseLostError: another run owns the catalog.
+    """
+    value: AttributeValueTypeDef = {
+        "M": {
+            name: _text(fact) if isinstance(fact, str) else _number(fact)
+            for name, fact in facts.items()
+        }
+    }
+    _update_held(table, catalog, owner, "SET progress = :value", value)
+
+
 def note_training_job(table: str, catalog: str, owner: str, job: str) -> None:
     """Remember the training job before it starts, so that whoever comes next can stop it.
 
     Raises:
         LeaseLostError: another run owns the catalog.
     """
-    _update_held(table, catalog, owner, "SET training_job = :value", _text(job))
+    update = "SET training_job = :value REMOVE progress"  # encoding is over
+    _update_held(table, catalog, owner, update, _text(job))
 
 
 def check_held(table: str, catalog: str, owner: str) -> Lease:
@@ -154,7 +173,7 @@ def give_back(table: str, catalog: str, owner: str) -> str | None:
             return None
         if lease.owner != owner:
             return lease.owner if lease.predecessor == owner else None
-        ended = "predecessor = :owner, ended_run = :run REMOVE run_id, training_job"
+        ended = "predecessor = :owner, ended_run = :run REMOVE run_id, training_job, progress"
         values = {":owner": _text(owner), ":run": _text(lease.run_id or owner)}
         if lease.dirty:
             name = _execution_name(catalog, lease.fence + 1)
@@ -231,7 +250,7 @@ def _text(value: str) -> "AttributeValueTypeDef":
     return {"S": value}
 
 
-def _number(value: int) -> "AttributeValueTypeDef":
+def _number(value: float) -> "AttributeValueTypeDef":
     return {"N": str(value)}
 
 

@@ -15,8 +15,9 @@ from recommender.aws import endpoint, sagemaker, storage
 from recommender.catalog import check_catalog_name
 from recommender.encoding import Vocabulary
 from recommender.errors import EndpointFailedError, UnknownCatalogError
-from recommender.ranking import PairModel, SeenItems
+from recommender.ranking import PairModel
 from recommender.runs import RunFiles, pointer_key
+from recommender.seen_items import SeenItems
 from recommender.side_features import SideFeatures
 
 _POINTER_SECONDS = 5.0

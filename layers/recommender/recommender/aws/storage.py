@@ -9,11 +9,12 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Self, cast
 
 import numpy as np
-from botocore.exceptions import ClientError, IncompleteReadError
+from botocore.exceptions import BotoCoreError, ClientError, IncompleteReadError
 from numpy.typing import NDArray
 
 from recommender.aws.clients import error_code, passing_troubles, s3
 from recommender.errors import ServiceUnavailableError
+from recommender.observability import logger
 from recommender.runs import SnapshotFile, json_bytes
 
 if TYPE_CHECKING:
@@ -99,6 +100,30 @@ def read(bucket: str, key: str) -> bytes:
         return s3().get_object(Bucket=bucket, Key=key)["Body"].read()
 
 
+def read_range(bucket: str, key: str, start: int, stop: int) -> bytes:
+    """Read the bytes of an object from ``start`` to ``stop`` (exclusive).
+
+    Raises:
+        ServiceUnavailableError: the connection broke; the step is tried again.
+    """
+    return _part(bucket, key, f"{start}-{stop - 1}")[0]
+
+
+def read_end(bucket: str, key: str, size: int) -> tuple[bytes, int]:
+    """Read the last bytes of an object, ``size`` of them if it has so many; and how many it has."""
+    return _part(bucket, key, f"-{size}")
+
+
+def _part(bucket: str, key: str, which: str) -> tuple[bytes, int]:
+    try:
+        with passing_troubles("s3:GetObject"):
+            answer = s3().get_object(Bucket=bucket, Key=key, Range=f"bytes={which}")
+            data = answer["Body"].read()
+    except IncompleteReadError as error:
+        raise ServiceUnavailableError("s3:GetObject", "IncompleteRead") from error
+    return data, int(answer["ContentRange"].rpartition("/")[2])
+
+
 def read_if_there(bucket: str, key: str) -> bytes | None:
     """Read an object, or learn that there is none."""
     try:
@@ -139,17 +164,25 @@ def read_arrays(bucket: str, key: str) -> dict[str, NDArray[np.generic]]:
 
 
 def write_arrays(bucket: str, key: str, arrays: Mapping[str, NDArray[np.generic]]) -> str:
-    """Write named arrays (numpy's ``.npz``)."""
+    """Write named arrays (numpy's ``.npz``). Equal arrays give equal bytes."""
     buffer = io.BytesIO()
-    np.savez(buffer, **arrays)  # type: ignore[arg-type]  # numpy types its own flag as any keyword
+    with zipfile.ZipFile(buffer, "w") as archive:
+        for name, array in arrays.items():
+            with archive.open(_undated(name), "w", force_zip64=True) as file:
+                np.lib.format.write_array(file, np.asanyarray(array), allow_pickle=False)
     return write(bucket, key, buffer.getvalue(), "application/octet-stream")
+
+
+def _undated(name: str) -> zipfile.ZipInfo:
+    """Describe an array of an archive: with a date, equal arrays would make unequal archives."""
+    return zipfile.ZipInfo(f"{name}.npy", date_time=(1980, 1, 1, 0, 0, 0))
 
 
 class Upload:
     """An object that is written piece by piece; it is there once the ``with`` block ends well.
 
     What is smaller than a part is put whole. A block that ends with an error leaves nothing
-    behind.
+    behind, nor does an upload that S3 does not complete.
     """
 
     def __init__(self, bucket: str, key: str, content_type: str) -> None:
@@ -198,18 +231,26 @@ class Upload:
     ) -> None:
         if kind is not None:
             self._abort()
-        elif not self._upload_id:
+            return
+        try:
+            self._finish()
+        except BaseException:
+            self._abort()
+            raise
+
+    def _finish(self) -> None:
+        if not self._upload_id:
             write(self._bucket, self._key, bytes(self._pending), self._content_type)
-        else:
-            if self._pending:
-                self._send(bytes(self._pending))
-            with passing_troubles("s3:CompleteMultipartUpload"):
-                s3().complete_multipart_upload(
-                    Bucket=self._bucket,
-                    Key=self._key,
-                    UploadId=self._upload_id,
-                    MultipartUpload={"Parts": self._parts},
-                )
+            return
+        if self._pending:
+            self._send(bytes(self._pending))
+        with passing_troubles("s3:CompleteMultipartUpload"):
+            s3().complete_multipart_upload(
+                Bucket=self._bucket,
+                Key=self._key,
+                UploadId=self._upload_id,
+                MultipartUpload={"Parts": self._parts},
+            )
 
     def _abort(self) -> None:
         if not self._upload_id:
@@ -218,8 +259,11 @@ class Upload:
             s3().abort_multipart_upload(
                 Bucket=self._bucket, Key=self._key, UploadId=self._upload_id
             )
-        except ClientError:
-            return  # the bucket's own rule ends abandoned uploads; the first error counts
+        except (ClientError, BotoCoreError) as error:
+            # The first error is the one to tell. The bucket's own rule ends abandoned uploads,
+            # as it must when the function is killed.
+            facts = {"key": self._key, "reason": str(error)}
+            logger.warning("parts of an upload are left behind", extra=facts)
 
 
 @dataclass(frozen=True)
@@ -242,9 +286,7 @@ def write_columns(bucket: str, key: str, columns: Iterable[Column]) -> str:
         zipfile.ZipFile(cast("io.BytesIO", upload), "w") as archive,
     ):
         for column in columns:
-            # A date of its own would make two archives of the same numbers differ.
-            entry = zipfile.ZipInfo(f"{column.name}.npy", date_time=(1980, 1, 1, 0, 0, 0))
-            with archive.open(entry, "w", force_zip64=True) as file:
+            with archive.open(_undated(column.name), "w", force_zip64=True) as file:
                 np.lib.format.write_array_header_1_0(
                     file,
                     {"descr": column.dtype, "fortran_order": False, "shape": (column.size,)},

@@ -11,19 +11,30 @@ from recommender.aws import storage
 from recommender.aws.inputs import Inputs
 from recommender.aws.progress import Report, silent
 from recommender.encoding import TEST, TRAIN, Dataset, Side
+from recommender.hyperparameters import learns_from_ratings
 from recommender.jobs import RECORDIO
 from recommender.runs import RunFiles, Snapshot, json_lines
 
 
 def write(
-    bucket: str, files: RunFiles, inputs: Inputs, dataset: Dataset, report: Report = silent
+    bucket: str,
+    files: RunFiles,
+    inputs: Inputs,
+    dataset: Dataset,
+    hyperparameters: Mapping[str, str],
+    report: Report = silent,
 ) -> dict[str, int]:
     """Write channels, vocabulary, titles, pairs and rejects of a run.
+
+    Args:
+        hyperparameters: the training job's; they tell what the channels' labels are to be.
 
     Returns:
         Bytes of the train and the test channel: ``train_bytes``, ``test_bytes``.
     """
-    sizes = _write_channels(bucket, files, inputs, dataset, report)
+    as_rated = learns_from_ratings(hyperparameters)
+    shards = inputs.config.train_shards
+    sizes = _write_channels(bucket, files, shards, dataset, report, as_rated=as_rated)
     storage.write(bucket, files.vocabulary, dataset.vocabulary.to_json(), "application/json")
     if dataset.features.dimension:
         storage.write_arrays(bucket, files.features, dataset.features.to_arrays())
@@ -36,19 +47,19 @@ def write(
 
 
 def _write_channels(
-    bucket: str, files: RunFiles, inputs: Inputs, dataset: Dataset, report: Report
+    bucket: str, files: RunFiles, shards: int, dataset: Dataset, report: Report, *, as_rated: bool
 ) -> dict[str, int]:
-    shards = inputs.config.train_shards
     names = [f"{files.train}part-{shard:05d}.pbr" for shard in range(shards)]
     written = 0
     with ExitStack() as stack:
         train = [stack.enter_context(storage.Upload(bucket, key, RECORDIO)) for key in names]
         test = storage.Upload(bucket, f"{files.test}part-00000.pbr", RECORDIO)
         stack.enter_context(test)
-        for side, shard, records in dataset.records(shards):
+        for side, shard, records in dataset.records(shards, as_rated=as_rated):
             (train[shard] if side == TRAIN else test).write(records)
             written += len(records)
-            report("writing", {"bytes": written})
+            figures = {"bytes": written, "rows": dataset.encoded_rows, "of_rows": dataset.rows_read}
+            report("writing", figures)
     return {"train_bytes": sum(one.size for one in train), "test_bytes": test.size}
 
 
@@ -101,19 +112,14 @@ def write_plan(
             "refusedFiles": refused,
             "config": inputs.config.to_dict(),
             "image": image,
-            "hyperparameters": {
-                **hyperparameters,
-                **inputs.config.hyperparameters,
-                "feature_dim": str(dataset.vocabulary.dimension),
-                "predictor_type": inputs.config.predictor_type,
-            },
+            "hyperparameters": dict(hyperparameters),
             "counts": counts,
             "rejects": {
                 "count": inputs.rows.rejects.count,
                 "kept": len(inputs.rejects),
                 "by_reason": inputs.rows.rejects.by_reason,
             },
-            "features": list(dataset.features.columns),
+            "features": [*dataset.features.columns, *dataset.left_out],
             "vocabularySha256": dataset.vocabulary.sha256(),
         },
     )

@@ -1,0 +1,128 @@
+"""Judge a model of a large catalog: time and peak memory of the evaluation, from S3 to verdict.
+
+``python -m bench.evaluate`` makes a run of so many ratings in an emulated S3 (a tenth of them the
+test side, a challenger and a champion of rank 64), evaluates it in a process of its own as the
+function does, and prints one JSON object as its last line.
+"""
+
+import argparse
+import json
+import os
+import subprocess
+import sys
+import time
+
+import numpy as np
+
+from bench.emulator import emulator
+from bench.encode import draw_pairs, peak_mb
+
+BUCKET, CATALOG = "artifacts", "bench"
+CHALLENGER, CHAMPION = "challenger", "champion"
+_RANK = 64
+_ROWS_AT_ONCE = 1 << 20
+
+
+def make_run(rows: int) -> None:
+    """Write what a run of so many ratings leaves to its evaluation."""
+    from recommender import factors
+    from recommender.artifact import write_artifact
+    from recommender.aws import storage
+    from recommender.aws.clients import s3
+    from recommender.catalog import CatalogConfig
+    from recommender.machine import FactorizationMachine
+    from recommender.ranking import split_machine
+    from recommender.runs import RunFiles, pointer_key
+    from recommender.vocabulary import Vocabulary
+
+    s3().create_bucket(Bucket=BUCKET)
+    rng = np.random.default_rng(11)
+    names, numbers = zip(
+        *(np.unique(ids, return_inverse=True) for ids in draw_pairs(rng, rows, in_order=True)),
+        strict=True,
+    )
+    users, items = (one.astype("<i4") for one in numbers)
+    labels = (rng.random(rows) < 0.3 + 0.4 * (items % 97) / 97).astype("<f4")
+    is_test = rng.random(rows) < 0.1
+    columns = []
+    for side, some in (("train", np.flatnonzero(~is_test)), ("test", np.flatnonzero(is_test))):
+        sides = {"users": users[some], "items": items[some], "labels": labels[some]}
+        if side == "test":
+            sides["likes"] = labels[some] == 1
+        columns += [
+            storage.Column(f"{side}_{name}", column.dtype.str, column.size, [column])
+            for name, column in sides.items()
+        ]
+    vocabulary = Vocabulary(*(tuple(map(str, one.tolist())) for one in names))
+    machines = {
+        run: FactorizationMachine(
+            0.1,
+            rng.normal(0, 0.1, vocabulary.dimension).astype("f4"),
+            rng.normal(0, 0.05, (vocabulary.dimension, _RANK)).astype("f4"),
+        )
+        for run in (CHALLENGER, CHAMPION)
+    }
+    files = RunFiles(CATALOG, CHALLENGER)
+    storage.write_columns(BUCKET, files.pairs, columns)
+    storage.write(BUCKET, files.vocabulary, vocabulary.to_json(), "application/json")
+    archive = write_artifact(machines[CHALLENGER], {})
+    storage.write(BUCKET, files.model + "model.tar.gz", archive, "application/gzip")
+    plan = {"image": "", "hyperparameters": {}, "config": CatalogConfig().to_dict(), "counts": {}}
+    storage.write_json(BUCKET, files.plan, plan)
+    serving = RunFiles(CATALOG, CHAMPION)
+    model = split_machine(machines[CHAMPION], len(vocabulary.users), len(vocabulary.items))
+    storage.write_arrays(BUCKET, serving.factors, factors.to_arrays(model))
+    storage.write(BUCKET, serving.vocabulary, vocabulary.to_json(), "application/json")
+    storage.write_json(BUCKET, pointer_key(CATALOG), {"runId": CHAMPION})
+
+
+def evaluate_run() -> dict[str, object]:
+    """Evaluate it as the function does."""
+    from recommender.aws import evaluations, storage
+    from recommender.aws.plans import read_plan
+    from recommender.runs import RunFiles
+
+    files = RunFiles(CATALOG, CHALLENGER)
+    before = peak_mb()
+    begun = time.perf_counter()
+    uri = storage.uri(BUCKET, files.model + "model.tar.gz")
+    evaluations.evaluate(BUCKET, files, read_plan(BUCKET, files), uri)
+    seconds = time.perf_counter() - begun
+    figures = storage.read_json(BUCKET, files.metrics)
+    return {
+        "seconds": round(seconds, 2),
+        "peak_mb": peak_mb(),
+        "imported_mb": before,
+        "metrics": figures,
+    }
+
+
+def main() -> None:
+    """Run everything; see the module."""
+    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser.add_argument("--rows", type=int, default=25_000_000, help="ratings of the run")
+    parser.add_argument("--make", type=int, help=argparse.SUPPRESS)
+    parser.add_argument("--evaluate", action="store_true", help=argparse.SUPPRESS)
+    chosen = parser.parse_args()
+    if chosen.make:
+        make_run(chosen.make)
+        return
+    if chosen.evaluate:
+        print(json.dumps(evaluate_run()))
+        return
+    with emulator() as environment:
+        _own_process(environment, "--make", str(chosen.rows))
+        found = json.loads(_own_process(environment, "--evaluate"))
+    print(json.dumps({"rows": chosen.rows, **found}))
+
+
+def _own_process(environment: dict[str, str], *arguments: str) -> str:
+    command = [sys.executable, "-m", "bench.evaluate", *arguments]
+    done = subprocess.run(
+        command, check=True, stdout=subprocess.PIPE, text=True, env={**os.environ, **environment}
+    )
+    return done.stdout
+
+
+if __name__ == "__main__":
+    main()

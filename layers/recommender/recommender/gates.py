@@ -1,0 +1,71 @@
+"""The gate's settings: what a new model must reach before it may serve."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import TypedDict
+
+RANKING_METRICS = ("hit_rate", "ndcg", "coverage")
+METRICS = {
+    "binary_classifier": ("accuracy", "cross_entropy", "f1", "auc", *RANKING_METRICS),
+    "regressor": ("rmse", "mae", *RANKING_METRICS),
+}
+"""Predictor type -> the metrics that a model of it has, by the names of ``metrics.json``."""
+
+
+@dataclass(frozen=True)
+class Gate:
+    """When a challenger may replace the champion.
+
+    Attributes:
+        tolerance: by which share of the champion's loss its own may be worse.
+        baseline_margin: by which share of the item means' loss its own must be better.
+        minimum: metric -> the least that it may be.
+        maximum: metric -> the most that it may be.
+    """
+
+    tolerance: float = 0.01
+    baseline_margin: float = 0.0
+    minimum: Mapping[str, float] = field(default_factory=dict)
+    maximum: Mapping[str, float] = field(default_factory=dict)
+
+    def to_dict(self) -> dict[str, object]:
+        """For a run's plan; the constructor takes it back."""
+        return {**vars(self), "minimum": dict(self.minimum), "maximum": dict(self.maximum)}
+
+
+class GateSettings(TypedDict, total=False):
+    """What the schema lets through."""
+
+    tolerance: float
+    baseline_margin: float
+    minimum: dict[str, float]
+    maximum: dict[str, float]
+
+
+def gate_of(settings: GateSettings) -> Gate:
+    """Complete what ``config.json`` says with the defaults."""
+    defaults = Gate()
+    return Gate(
+        tolerance=float(settings.get("tolerance", defaults.tolerance)),
+        baseline_margin=float(settings.get("baseline_margin", defaults.baseline_margin)),
+        minimum={name: float(least) for name, least in settings.get("minimum", {}).items()},
+        maximum={name: float(most) for name, most in settings.get("maximum", {}).items()},
+    )
+
+
+def misplaced_limit(settings: GateSettings, predictor_type: str) -> tuple[str, float, str] | None:
+    """Find a limit on a metric that models of a predictor type have not.
+
+    Returns:
+        Its path below ``gate``, its value and what is expected; None if there is none.
+    """
+    known = METRICS[predictor_type]
+    for side, limits in (
+        ("minimum", settings.get("minimum", {})),
+        ("maximum", settings.get("maximum", {})),
+    ):
+        for name, limit in limits.items():
+            if name not in known:
+                expected = f"a {predictor_type.replace('_', ' ')} has {', '.join(known)}"
+                return f"{side}.{name}", limit, expected
+    return None

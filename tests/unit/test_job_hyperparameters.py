@@ -1,0 +1,77 @@
+"""What a training job is given: the stack's, the catalog's, and what follows from the data."""
+
+import numpy as np
+import pytest
+from recommender.catalog import CatalogConfig
+from recommender.features import FeatureRows
+from recommender.hyperparameters import job_hyperparameters, learns_from_ratings, settle_features
+from recommender.side_features import SideFeatures
+from recommender.vocabulary import Vocabulary
+
+GIBBS = {"solver": "gibbs", "num_factors": "16"}
+BUILT_IN = {"num_factors": "64", "epochs": "40"}
+USERS, ITEMS = ("1", "2", "3"), ("7", "8")
+
+
+def features(*sizes: tuple[str, int]) -> SideFeatures:
+    names = tuple(f"{side}.{at}" for side, size in sizes for at in range(size))
+    none = np.zeros(0, np.int64)
+
+    def rows(count: int) -> FeatureRows:
+        offsets = np.zeros(count + 1, np.int64)
+        return FeatureRows(offsets, none, np.zeros(0, np.float32), len(names))
+
+    columns = tuple({"side": side, "column": "c", "features": size} for side, size in sizes)
+    return SideFeatures(names, rows(len(USERS)), rows(len(ITEMS)), columns)
+
+
+def given(stack: dict[str, str], config: CatalogConfig, *sizes: tuple[str, int]) -> dict[str, str]:
+    side = features(*sizes)
+    return job_hyperparameters(stack, config, Vocabulary(USERS, ITEMS, side.names), side)
+
+
+def test_the_built_in_image_hears_nothing_that_it_does_not_know() -> None:
+    config = CatalogConfig(hyperparameters={"epochs": "7"}, like_threshold=3.5)
+    assert given(BUILT_IN, config, ("user", 4)) == {
+        "num_factors": "64",
+        "epochs": "7",
+        "feature_dim": "9",
+        "predictor_type": "binary_classifier",
+    }
+
+
+def test_the_sampler_is_told_what_a_like_is_and_which_columns_belong_together() -> None:
+    config = CatalogConfig(like_threshold=3.5, predictor_type="regressor")
+    found = given(GIBBS, config, ("user", 4), ("item", 0), ("item", 11))
+    assert found["like_threshold"] == "3.5"
+    assert found["field_sizes"] == "3,2,4,11"
+    assert found["feature_dim"] == "20"
+    assert found["predictor_type"] == "regressor"
+
+
+def test_a_catalog_may_choose_the_other_solver() -> None:
+    config = CatalogConfig(hyperparameters={"solver": "adam"})
+    assert not {"like_threshold", "field_sizes"} & set(given(GIBBS, config))
+    assert not learns_from_ratings(given(GIBBS, config))
+    assert learns_from_ratings(given(BUILT_IN, CatalogConfig(hyperparameters=GIBBS)))
+
+
+def test_more_columns_than_a_value_has_room_for_are_one_group_a_side() -> None:
+    many = [("user", 1000)] * 60 + [("item", 1000)] * 30
+    assert given(GIBBS, CatalogConfig(), *many)["field_sizes"] == "3,2,60000,30000"
+
+
+@pytest.mark.parametrize(
+    ("stack", "config", "expected"),
+    [
+        (GIBBS, CatalogConfig(), None),
+        (BUILT_IN, CatalogConfig(), {}),
+        (BUILT_IN, CatalogConfig(hyperparameters=GIBBS), None),
+        (GIBBS, CatalogConfig(hyperparameters={"solver": "adam"}), {}),
+        (GIBBS, CatalogConfig(features={}), {}),
+    ],
+)
+def test_features_are_found_out_only_where_groups_of_columns_have_priors_of_their_own(
+    stack: dict[str, str], config: CatalogConfig, expected: object
+) -> None:
+    assert settle_features(config, stack).features == expected

@@ -8,9 +8,13 @@
 #   make build   build for AWS;                             make deploy  deploy to AWS
 #   make bench-train  quality, time and memory against myFM and torch;  make bench-serve  serving
 #   make bench-encode  the encoder's speed beside its peers;  make bench-evaluate  a large evaluation
+#   make oracle  model artifacts against real MXNet, both ways
+#   make image   build container/'s image and check it (needs Docker)
 #   make lock    resolve the dependencies anew
 
 PYTHON ?= python3
+# MXNet 1.9.1 goes with Python 3.11 at most.
+ORACLE_PYTHON := $(or $(ORACLE_PYTHON),$(PYTHON))
 ARGS ?=
 
 # What AWS runs. `make deploy LAMBDA_PYTHON=3.12 LAMBDA_ARCH=x86_64` changes both at once.
@@ -21,10 +25,10 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 pip_install := -m pip install --quiet --no-deps --require-hashes --requirement
 sam := .venvs/sam/bin/sam
-parameters := PythonRuntime=python$(LAMBDA_PYTHON) Architecture=$(LAMBDA_ARCH)
+parameters := PythonRuntime=python$(LAMBDA_PYTHON) Architecture=$(LAMBDA_ARCH) $(PARAMETERS)
 
 .PHONY: demo test check up down events build deploy lock clean install bench-train bench-serve bench-encode \
-	bench-evaluate
+	bench-evaluate oracle image
 
 demo: .venv/.local .venvs/sam/.installed .venvs/emulator/.installed
 	@.venv/bin/python -m local demo $(ARGS)
@@ -70,6 +74,14 @@ bench-train: .venv/.local .venvs/bench/.installed
 bench-serve: .venv/.local
 	@.venv/bin/python -m bench.serve $(ARGS)
 
+oracle: .venv/.dev .venvs/oracle/.installed
+	.venv/bin/python -m pytest tests/oracle $(ARGS)
+
+# make image ARGS="--build-arg PYTHON_IMAGE=..." builds on another base.
+image: .venv/.dev
+	BUILDX_NO_DEFAULT_ATTESTATIONS=1 docker build --platform linux/amd64 --file container/Dockerfile --tag matinee-fm $(ARGS) .
+	.venv/bin/python -m pytest tests/image
+
 lock: .venv/.dev
 	sh requirements/lock.sh
 
@@ -92,6 +104,13 @@ clean:
 .venv/.dev: requirements/dev.txt .venv/.local
 	.venv/bin/python $(pip_install) requirements/dev.txt
 	@touch $@
+
+.venvs/oracle/.installed: PYTHON := $(ORACLE_PYTHON)
+.venvs/oracle/.installed: | oracle-python
+
+.PHONY: oracle-python
+oracle-python:
+	@$(ORACLE_PYTHON) -c 'import platform as p, sys; sys.exit((sys.version_info[:2], p.system(), p.machine()) != ((3, 11), "Linux", "x86_64") and "MXNet 1.9.1 needs Python 3.11 on Linux, x86_64: make oracle ORACLE_PYTHON=python3.11")'
 
 .venvs/%/.installed: requirements/%.txt
 	$(PYTHON) -m venv .venvs/$*

@@ -15,3 +15,4 @@ compile -c requirements/dev.txt requirements/build.in -o requirements/build.txt
 compile requirements/sam.in -o requirements/sam.txt
 compile requirements/emulator.in -o requirements/emulator.txt
 compile -c requirements/dev.txt requirements/bench.in -o requirements/bench.txt
+compile requirements/oracle.in -o requirements/oracle.txt

@@ -6,7 +6,7 @@ Importing this module imports the compiler (about half a second): `fit` does so 
 from collections.abc import Callable
 from typing import TypeVar, cast
 
-from factorization_machines.cache_folder import choose_cache_folder
+from factorization_machines.compiled_code import choose_cache_folder
 
 choose_cache_folder()
 

@@ -1,4 +1,4 @@
-"""What a user can get wrong in a training job, as leaves of the product's error tree.
+"""What can be wrong with a job or its container, as leaves of the product's error tree.
 
 ::
 
@@ -7,11 +7,13 @@
     ├── InvalidChannelError           the files of a channel cannot be trained on
     ├── UnsupportedJobError           the job asks for something this image does not do
     └── DivergedError                 the optimiser left the finite numbers
+    recommender.errors.ConfigurationError
+    └── AccountError                  the account that is to do the work cannot
 """
 
 from collections.abc import Sequence
 
-from recommender.errors import InputError
+from recommender.errors import ConfigurationError, InputError
 
 
 class InvalidHyperparametersError(InputError):
@@ -48,3 +50,14 @@ class DivergedError(InputError):
             "values, set clip_gradient, or scale the features and labels"
         )
         self.epoch, self.reason = epoch, reason
+
+
+class AccountError(ConfigurationError):
+    """The account that is to do the work in place of root does not exist, or cannot do it."""
+
+    def __init__(self, name: str, reason: str) -> None:
+        super().__init__(
+            f"MATINEE_RUN_AS is {name[:40]!r}: {reason}; name another account, or none (an empty "
+            "value) to work as whoever started the container"
+        )
+        self.name, self.reason = name, reason

@@ -26,6 +26,11 @@ class Paths:
         return cls(Path(environ.get("OPT_ML") or "/opt/ml"))
 
     @property
+    def input(self) -> Path:
+        """Return the folder of all that a job is given."""
+        return self.root / "input"
+
+    @property
     def hyperparameters(self) -> Path:
         """JSON object of strings."""
         return self.root / "input/config/hyperparameters.json"

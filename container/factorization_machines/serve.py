@@ -3,11 +3,10 @@
 Environment: ``OPT_ML`` (default ``/opt/ml``), ``SAGEMAKER_BIND_TO_PORT`` (8080),
 ``MATINEE_BIND_HOST`` (0.0.0.0), ``SAGEMAKER_MODEL_SERVER_WORKERS`` (2),
 ``SAGEMAKER_MODEL_SERVER_TIMEOUT`` (60 seconds a request), and ``MATINEE_RUN_AS``: the account
-that answers requests when the server itself is started by root, as SageMaker starts it.
+that reads the model and answers requests when root starts the server, as SageMaker does.
 """
 
 import os
-import pwd
 import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -18,6 +17,7 @@ from recommender.artifact import read_artifact, read_model_zip
 from recommender.errors import DamagedArtifactError, MissingSettingsError, RecommenderError
 from recommender.machine import FactorizationMachine
 
+from factorization_machines.account import account_of, leave_root
 from factorization_machines.application import Application
 from factorization_machines.kept_memory import keep_freed_memory
 from factorization_machines.paths import ARCHIVE_FILE, MODEL_FILE, Paths
@@ -35,14 +35,12 @@ class ServeSettings:
         port: port to bind.
         workers: processes.
         timeout: seconds until a silent worker is replaced.
-        run_as: account of the workers; none: the server's own.
     """
 
     host: str
     port: int
     workers: int
     timeout: int
-    run_as: str | None
 
     @classmethod
     def from_environ(cls, environ: Mapping[str, str]) -> "ServeSettings":
@@ -65,10 +63,7 @@ class ServeSettings:
             port=integer("SAGEMAKER_BIND_TO_PORT", 8080, 65535),
             workers=integer("SAGEMAKER_MODEL_SERVER_WORKERS", 2, 256),
             timeout=integer("SAGEMAKER_MODEL_SERVER_TIMEOUT", 60, 3600),
-            run_as=environ.get("MATINEE_RUN_AS") or None,
         )
-        if settings.run_as and not _is_account(settings.run_as):
-            problems.append(f"MATINEE_RUN_AS is {settings.run_as[:40]!r}, not an account here")
         if problems:
             raise MissingSettingsError(problems)
         return settings
@@ -85,7 +80,12 @@ def main(application: Callable[[FactorizationMachine, int], Application] = Appli
     """
     try:
         settings = ServeSettings.from_environ(os.environ)
-        machine = load_machine(Paths.from_environ().model)
+        account = account_of(os.environ)
+        # Root can read the model whatever its rights are, and does not look into it.
+        model = read_model(Paths.from_environ().model)
+        leave_root(account)
+        machine = model.parse()
+        del model
     except RecommenderError as error:
         sys.stderr.write(f"cannot serve: {error}\n")
         return 1
@@ -94,32 +94,39 @@ def main(application: Callable[[FactorizationMachine, int], Application] = Appli
     return 0
 
 
-def load_machine(folder: Path) -> FactorizationMachine:
-    """Read the model, unpacked as SageMaker leaves it or still in its archive.
+@dataclass(frozen=True)
+class ModelFile:
+    """The model's bytes, not looked into so far."""
+
+    name: str
+    data: bytes
+
+    def parse(self) -> FactorizationMachine:
+        """Read the machine.
+
+        Raises:
+            DamagedArtifactError: it cannot be trusted.
+        """
+        read = read_model_zip if self.name == MODEL_FILE else read_artifact
+        return read(self.data, self.name)
+
+
+def read_model(folder: Path) -> ModelFile:
+    """Take the model, unpacked as SageMaker leaves it or still in its archive.
 
     Args:
         folder: the model folder.
 
     Returns:
-        The machine.
+        Its bytes.
 
     Raises:
-        DamagedArtifactError: there is no model, or it cannot be trusted.
+        DamagedArtifactError: there is no model.
     """
-    unpacked, archive = folder / MODEL_FILE, folder / ARCHIVE_FILE
-    if unpacked.is_file():
-        return read_model_zip(unpacked.read_bytes(), MODEL_FILE)
-    if archive.is_file():
-        return read_artifact(archive.read_bytes(), ARCHIVE_FILE)
+    for name in (MODEL_FILE, ARCHIVE_FILE):
+        if (folder / name).is_file():
+            return ModelFile(name, (folder / name).read_bytes())
     raise DamagedArtifactError(str(folder), f"holds neither {MODEL_FILE} nor {ARCHIVE_FILE}")
-
-
-def _is_account(name: str) -> bool:
-    try:
-        pwd.getpwnam(name)
-    except KeyError:
-        return False
-    return True
 
 
 class _Server(BaseApplication):  # type: ignore[misc]
@@ -146,10 +153,10 @@ class _Server(BaseApplication):  # type: ignore[misc]
             "accesslog": None,
             # Else every server of an account shares, and fights over, one socket in its home.
             "control_socket_disable": True,
+            # Its own defaults are who this process was when it was imported.
+            "user": os.geteuid(),
+            "group": os.getegid(),
         }
-        if settings.run_as and os.geteuid() == 0:
-            account = pwd.getpwnam(settings.run_as)
-            options |= {"user": account.pw_uid, "group": account.pw_gid}
         if Path("/dev/shm").is_dir():  # noqa: S108 - a heartbeat must not wait for a disk
             options["worker_tmp_dir"] = "/dev/shm"  # noqa: S108
         for name, value in options.items():

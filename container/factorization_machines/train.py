@@ -1,11 +1,15 @@
 """Run one training job: ``python -m factorization_machines.train``.
 
+Environment: ``OPT_ML`` (default ``/opt/ml``) and ``MATINEE_RUN_AS``, the account that trains when
+root starts the job, as SageMaker does.
+
 Exit status: 0 with a model written; 1 with the reason in ``output/failure``; 143 when SIGTERM
 stopped it first, with neither (nobody needs a reason for what they asked for).
 """
 
 import json
 import logging
+import os
 import signal
 import sys
 import time
@@ -18,6 +22,7 @@ from recommender.artifact import write_model_zip
 from recommender.errors import RecommenderError
 from recommender.machine import BINARY_CLASSIFIER, LikeLink, predict, sigmoid
 
+from factorization_machines.account import account_of, leave_root
 from factorization_machines.channels import TEST, TRAIN, LabelledRows, channels_of_job, read_channel
 from factorization_machines.errors import InvalidHyperparametersError, UnsupportedJobError
 from factorization_machines.fitted import Fitted
@@ -47,6 +52,11 @@ def main() -> int:
     log_to_stdout()
     signal.signal(signal.SIGTERM, _stop)
     try:
+        leave_root(
+            account_of(os.environ),
+            readable=[paths.input],
+            writable=[paths.model, paths.failure.parent],
+        )
         train(paths)
     except _Stopped:
         _logger.info("stopped by SIGTERM, no model is written")
@@ -151,7 +161,10 @@ def _write_whole(path: Path, data: bytes) -> None:
 def _fail(paths: Paths, reason: str) -> int:
     reason = reason if len(reason) <= _REASON_CHARACTERS else reason[: _REASON_CHARACTERS - 1] + "…"
     _logger.error(reason)
-    _write_whole(paths.failure, reason.encode())
+    try:
+        _write_whole(paths.failure, reason.encode())
+    except OSError:
+        _logger.exception("the reason cannot be written to %s", paths.failure)
     return 1
 
 

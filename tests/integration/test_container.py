@@ -32,7 +32,8 @@ HYPERPARAMETERS = {
 
 
 def environment(root, **others):
-    kept = {name: os.environ[name] for name in ("PATH", "HOME", "TMPDIR") if name in os.environ}
+    names = ("PATH", "HOME", "TMPDIR", "PYTHONPATH")
+    kept = {name: os.environ[name] for name in names if name in os.environ}
     return {**kept, "OPT_ML": str(root), **others}
 
 

@@ -5,6 +5,7 @@ import http.client
 import json
 import os
 import pwd
+import re
 import signal
 import socket
 import subprocess
@@ -31,7 +32,8 @@ HYPERPARAMETERS = {
 
 
 def environment(root, **others):
-    kept = {name: os.environ[name] for name in ("PATH", "HOME", "TMPDIR") if name in os.environ}
+    names = ("PATH", "HOME", "TMPDIR", "PYTHONPATH")
+    kept = {name: os.environ[name] for name in names if name in os.environ}
     return {**kept, "OPT_ML": str(root), **others}
 
 
@@ -76,11 +78,14 @@ class Server:
         return self.ask("POST", "/invocations", body, **{"Content_Type": JSON, **headers})
 
 
+MODULE = ("-m", "factorization_machines.serve")
+
+
 @contextlib.contextmanager
-def serving(root, **others):
+def serving(root, program=MODULE, **others):
     port = free_port()
     process = subprocess.Popen(
-        [sys.executable, "-m", "factorization_machines.serve"],
+        [sys.executable, *program],
         env=environment(
             root, SAGEMAKER_BIND_TO_PORT=str(port), MATINEE_BIND_HOST="127.0.0.1", **others
         ),
@@ -365,15 +370,30 @@ def test_sigterm_lets_a_running_request_finish(tmp_path):
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can hand requests to another account")
-def test_a_server_started_by_root_answers_as_the_account_it_is_given(tmp_path):
-    with serving(model_folder(tmp_path), MATINEE_RUN_AS="nobody") as running:
+def test_a_server_started_by_root_is_the_account_s_altogether(tmp_path):
+    # Root alone may read the model, and does; the account looks into it.
+    (model_folder(tmp_path) / "model/model_algo-1").chmod(0o600)
+
+    # What is imported late comes first: the interpreter may lie where the account may not look.
+    program = (
+        "import concurrent.futures.thread, encodings.cp437, sys\n"
+        "import gunicorn.glogging, gunicorn.workers.gthread\n"
+        "from factorization_machines.serve import main\n"
+        "sys.exit(main())"
+    )
+
+    with serving(tmp_path, ("-c", program), MATINEE_RUN_AS="nobody") as running:
         status, _, _ = running.predict(json_body(instance(3, 45)))
         master = running.process.pid
         workers = Path(f"/proc/{master}/task/{master}/children").read_text().split()
-        owners = {Path(f"/proc/{worker}").stat().st_uid for worker in workers}
+        states = [Path(f"/proc/{process}/status").read_text() for process in (master, *workers)]
 
     assert status == 200
-    assert owners == {pwd.getpwnam("nobody").pw_uid}
+    assert workers
+    nobody = str(pwd.getpwnam("nobody").pw_uid)
+    for state in states:
+        # Real, effective, saved, and for files.
+        assert re.search(r"^Uid:(.*)$", state, re.MULTILINE)[1].split() == [nobody] * 4
 
 
 @pytest.mark.parametrize(

@@ -17,6 +17,7 @@ from recommender.recordio import write_pairs, write_rows
 
 USERS, ITEMS, DIMENSION = 30, 50, 80
 RECORDIO = "application/x-recordio-protobuf"
+KEPT = ("PATH", "HOME", "TMPDIR", "PYTHONPATH")
 
 HYPERPARAMETERS = {
     "feature_dim": str(DIMENSION),
@@ -32,7 +33,7 @@ HYPERPARAMETERS = {
 
 
 def environment(root, **others):
-    kept = {name: os.environ[name] for name in ("PATH", "HOME", "TMPDIR") if name in os.environ}
+    kept = {name: os.environ[name] for name in KEPT if name in os.environ}
     return {**kept, "OPT_ML": str(root), **others}
 
 

@@ -89,6 +89,14 @@ clean:
 	.venv/bin/python $(pip_install) requirements/dev.txt
 	@touch $@
 
+# torch without CUDA where an index has that build: 0.2 GB instead of 3.
+.venvs/bench/.installed: requirements/bench.txt requirements/torch-cpu.txt requirements/torch.txt
+	$(PYTHON) -m venv .venvs/bench
+	.venvs/bench/bin/python $(pip_install) requirements/bench.txt
+	.venvs/bench/bin/python $(pip_install) requirements/torch-cpu.txt 2>/dev/null \
+		|| .venvs/bench/bin/python $(pip_install) requirements/torch.txt
+	@touch $@
+
 .venvs/%/.installed: requirements/%.txt
 	$(PYTHON) -m venv .venvs/$*
 	.venvs/$*/bin/python $(pip_install) requirements/$*.txt

@@ -19,13 +19,13 @@ from pathlib import Path
 
 import numpy as np
 from factorization_machines.solve import solve
-from local.movielens import obtain
 from recommender.evaluation import classification_metrics
 from recommender.machine import predict
 
 from bench.movielens import Ratings, read_ratings, rows_of
 from bench.train import RICH
 from bench.train_own import settings_of, warm
+from local.movielens import obtain
 
 TENTHS = 10
 NEAR = 0.0003

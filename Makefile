@@ -112,6 +112,14 @@ clean:
 oracle-python:
 	@$(ORACLE_PYTHON) -c 'import platform as p, sys; sys.exit((sys.version_info[:2], p.system(), p.machine()) != ((3, 11), "Linux", "x86_64") and "MXNet 1.9.1 needs Python 3.11 on Linux, x86_64: make oracle ORACLE_PYTHON=python3.11")'
 
+# torch without CUDA where an index has that build: 0.2 GB instead of 3.
+.venvs/bench/.installed: requirements/bench.txt requirements/torch-cpu.txt requirements/torch.txt
+	$(PYTHON) -m venv .venvs/bench
+	.venvs/bench/bin/python $(pip_install) requirements/bench.txt
+	.venvs/bench/bin/python $(pip_install) requirements/torch-cpu.txt 2>/dev/null \
+		|| .venvs/bench/bin/python $(pip_install) requirements/torch.txt
+	@touch $@
+
 .venvs/%/.installed: requirements/%.txt
 	$(PYTHON) -m venv .venvs/$*
 	.venvs/$*/bin/python $(pip_install) requirements/$*.txt

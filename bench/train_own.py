@@ -40,7 +40,7 @@ def main() -> int:
 
 
 def settings_of(rows: FeatureRows, sizes: tuple[int, ...], seed: int, given: dict[str, str]):
-    """Check hyperparameters for rows with fields of these sizes."""
+    """Check the hyperparameters that are given, beside those that the rows ask for."""
     return parse_hyperparameters(
         {
             "feature_dim": str(rows.dimension),
@@ -96,13 +96,15 @@ def warm() -> dict[str, object]:
 def _race(folder: Path, seed: int, target: float) -> dict[str, object]:
     """Sample until the machine that would be served reaches a log-loss on the test set.
 
-    The clock stands while the test set is scored, as it does for the peer.
+    The clock stands while the test set is scored, as it does for the peer. Compiled code is loaded
+    beforehand, as the peer's is.
     """
     from factorization_machines.fields import find_pairs
     from factorization_machines.likelihoods import OrderedProbit
     from factorization_machines.pair_sampling import PairSampler
     from factorization_machines.randomness import random_state
 
+    warm()
     train, test = read_ratings(folder / "ua.base"), read_ratings(folder / "ua.test")
     rows, sizes = rows_of(train, folder, rich=False)
     likes = (test.stars >= 4).astype(np.float32)

@@ -1,7 +1,7 @@
 """One figure of a peer's training, in a process of its own: see `bench.train`.
 
-Peers: myFM's Gibbs sampler (rank 8), and torch with a mini-batch Adam. Not a line of Matinee's
-arithmetic is used here but the metrics.
+Peers: myFM's Gibbs sampler (rank 8, the mean of all its draws' answers) on every case, and torch
+with a mini-batch Adam on ids. Not a line of Matinee's arithmetic is used here but the metrics.
 """
 
 import json
@@ -11,25 +11,28 @@ import time
 from pathlib import Path
 
 import numpy as np
-from recommender.evaluation import classification_metrics
+from recommender.evaluation import classification_metrics, regression_metrics
 
-from bench.movielens import ITEMS, USERS, read_ratings
+from bench.movielens import ITEMS, USERS, Ratings, read_ratings, side_columns
 
 RANK = 8
+_LIKED = 4
 
 
 def main() -> int:
     """Do the task given as JSON, and print its row as JSON."""
     task = json.loads(sys.argv[1])
-    solver = str(task["solver"])
-    if str(task["case"]).startswith("scale-"):
-        found = _torch_epoch(int(str(task["case"]).split("-")[1]))
+    case, solver = str(task["case"]), str(task["solver"])
+    if case.startswith("scale-"):
+        found = _torch_epoch(int(case.split("-")[1]))
     elif solver == "torch":
         found = _torch(Path(task["data"]), int(task["seed"]))
     elif "target" in task:
         found = _myfm_race(Path(task["data"]), int(task["seed"]), float(task["target"]))
-    else:
+    elif case == "ids-binary":
         found = _myfm(Path(task["data"]), int(task["seed"]))
+    else:
+        found = _myfm_rich(Path(task["data"]), int(task["seed"]), stars=case == "rich-stars")
     found["peak_mb"] = round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024, 1)
     sys.stdout.write(json.dumps(found) + "\n")
     return 0
@@ -64,6 +67,57 @@ def _myfm(folder: Path, seed: int) -> dict[str, object]:
     model.fit(train, labels, n_iter=250, n_kept_samples=200, group_shapes=[USERS, ITEMS])
     seconds = round(time.process_time() - began, 3)
     return {**_metrics(likes, model.predict_proba(test)), "fit_s": seconds}
+
+
+def _myfm_rich(folder: Path, seed: int, *, stars: bool) -> dict[str, object]:
+    """Give myFM demographics, genres, years, and who rated what, in its relation blocks.
+
+    On stars: its ordered probit, whose levels' chances are a rating and a chance of a like.
+    """
+    import myfm
+    from scipy import sparse
+
+    train, test = (read_ratings(folder / name) for name in ("ua.base", "ua.test"))
+    users, items, sizes = side_columns(folder)
+    rated = sparse.csr_matrix(
+        (np.ones(train.users.size), (train.users, train.items)), (USERS, ITEMS)
+    )
+    described = (
+        _described(users, sizes[2:5], USERS + ITEMS, rated),
+        _described(items, sizes[5:], USERS + ITEMS + sum(sizes[2:5]), rated.T.tocsr()),
+    )
+
+    def blocks(ratings: Ratings) -> list[object]:
+        entities = (ratings.users, ratings.items)
+        return [myfm.RelationBlock(*pair) for pair in zip(entities, described, strict=True)]
+
+    shapes = [USERS, *sizes[2:5], ITEMS, ITEMS, *sizes[5:], USERS]
+    likes = test.stars >= _LIKED
+    nothing = [sparse.csr_matrix((part.users.size, 0)) for part in (train, test)]
+    began = time.process_time()
+    model = (myfm.MyFMOrderedProbit if stars else myfm.MyFMClassifier)(rank=RANK, random_seed=seed)
+    labels = train.stars.astype(int) - 1 if stars else train.stars >= _LIKED
+    given = {"n_iter": 250, "n_kept_samples": 200, "group_shapes": shapes}
+    model.fit(nothing[0], labels, X_rel=blocks(train), **given)
+    seconds = round(time.process_time() - began, 3)
+    chances = model.predict_proba(nothing[1], X_rel=blocks(test))
+    if not stars:
+        return {**_metrics(likes, chances), "fit_s": seconds}
+    rmse = regression_metrics(test.stars, chances @ np.arange(1.0, 6.0)).rmse
+    liked = chances[:, _LIKED - 1 :].sum(axis=1)
+    return {**_metrics(likes, liked), "rmse": rmse, "fit_s": seconds}
+
+
+def _described(columns: list[list[int]], sizes: tuple[int, ...], first: int, rated):
+    """One row an entity: itself, its side features, and its counterparts by 1 / sqrt(how many)."""
+    from scipy import sparse
+
+    rows = np.repeat(np.arange(len(columns)), [len(row) for row in columns])
+    places = np.concatenate([np.array(row, np.int64) for row in columns]) - first
+    side = sparse.csr_matrix((np.ones(rows.size), (rows, places)), (len(columns), sum(sizes)))
+    count = np.maximum(np.asarray(rated.sum(axis=1)).ravel(), 1)
+    implicit = sparse.diags(1 / np.sqrt(count)) @ rated
+    return sparse.hstack([sparse.identity(len(columns)), side, implicit]).tocsr()
 
 
 def _myfm_race(folder: Path, seed: int, target: float) -> dict[str, object]:

@@ -3,6 +3,7 @@
 Importing this module imports the compiler (about half a second): `fit` does so on first use.
 """
 
+import sys
 from collections.abc import Callable
 from typing import TypeVar, cast
 
@@ -10,7 +11,18 @@ from factorization_machines.compiled_code import choose_cache_folder
 
 choose_cache_folder()
 
+# The compiler asks for scipy's linear algebra, which no loop here uses: where scipy is installed,
+# that is half of the time from the start to the first epoch.
+_UNWANTED = "scipy.linalg.cython_blas"
+_hidden = _UNWANTED not in sys.modules
+if _hidden:
+    sys.modules[_UNWANTED] = None  # type: ignore[assignment]
+
 import numba  # noqa: E402 - the compiler reads the folder's name as it is imported
+import numba.np.arraymath  # noqa: E402
+
+if _hidden:
+    del sys.modules[_UNWANTED]
 
 _Function = TypeVar("_Function", bound=Callable[..., object])
 

@@ -38,7 +38,7 @@ def fit_by_sampling(
         rows: ``n >= 1`` rows over ``settings.feature_dim`` columns, distinct within a row.
         labels: ``(n,)``: 0 or 1, or any finite numbers for a regressor or with a like threshold.
         settings: what to fit, and how.
-        after_sweeps: called after every tenth sweep and after the last.
+        after_sweeps: called after the first sweep, every tenth and the last.
         say: called with a sentence on how the rows were understood.
 
     Returns:
@@ -188,7 +188,7 @@ def _report(
 ) -> None:
     if not np.isfinite(scores).all():
         raise DivergedError(sweep, "a score is not finite")
-    if (sweep + 1) % _SWEEPS_A_LINE and sweep + 1 < sweeps:
+    if sweep and (sweep + 1) % _SWEEPS_A_LINE and sweep + 1 < sweeps:
         return
     if settings.predictor_type == BINARY_CLASSIFIER:
         likes = labels >= (1.0 if settings.like_threshold is None else settings.like_threshold)

@@ -51,7 +51,7 @@ def lambda_handler(event: dict[str, Any], context: LambdaContext) -> dict[str, o
         report("settling", {"rows": read.rows.spool.rows})
         with read.rows.spool.within_room():
             dataset = Dataset(catalog, read.rows, read.config, threads, read.side_tables)
-            sizes = tensors.write(settings.artifacts_bucket, files, read, dataset, report)
+            sizes = tensors.write(settings.artifacts_bucket, files, read, dataset, report, threads)
     counts = tensors.write_plan(
         settings.artifacts_bucket,
         files,

@@ -45,7 +45,7 @@ events: .venv/.local .venvs/sam/.installed .venvs/emulator/.installed
 test: install
 	.venv/bin/python -m pytest $(ARGS)
 
-bench-encode: .venv/.dev
+bench-encode: .venv/.dev .venvs/emulator/.installed
 	@.venv/bin/python -m bench.encode $(ARGS)
 
 bench-evaluate: .venv/.dev .venvs/emulator/.installed

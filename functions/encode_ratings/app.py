@@ -57,7 +57,7 @@ def lambda_handler(event: dict[str, Any], context: LambdaContext) -> dict[str, o
                 stack, read.config, dataset.vocabulary, dataset.features
             )
             sizes = tensors.write(
-                settings.artifacts_bucket, files, read, dataset, hyperparameters, report
+                settings.artifacts_bucket, files, read, dataset, hyperparameters, report, threads
             )
     counts = tensors.write_plan(
         settings.artifacts_bucket,

@@ -105,3 +105,8 @@ def test_any_bytes_are_items_or_malformed_items(data: bytes) -> None:
         return
     assert titles
     assert all(titles.values())
+
+
+def test_a_first_line_that_splits_otherwise_than_all_others_does_not_lose_their_titles() -> None:
+    data = b"id|::titlt|kind\n" + b"".join(b"%d|Film %d|a\n" % (n, n) for n in range(30))
+    assert parse_items(KEY, data)["7"] == "Film 7"

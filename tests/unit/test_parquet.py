@@ -2,7 +2,6 @@
 
 import gzip
 import io
-import random
 from datetime import UTC, datetime
 
 import numpy as np
@@ -158,19 +157,3 @@ def test_what_cannot_be_read_is_named(
         parse_ratings(KEY, written(table, **options), 0.1)
     for word in words:
         assert word in caught.value.reason
-
-
-@pytest.mark.parametrize("codec", ["none", "snappy", "zstd", "gzip", "lz4", "brotli"])
-def test_a_damaged_file_is_refused_or_read_and_nothing_else(codec: str) -> None:
-    data = written(table_of(300), compression=codec)
-    rng = random.Random(codec)
-    for _ in range(150):
-        damaged = bytearray(data)
-        for _ in range(rng.randint(1, 4)):
-            damaged[rng.randrange(len(damaged))] = rng.randrange(256)
-        cut = bytes(damaged[: rng.choice([len(damaged), rng.randrange(len(damaged))])])
-        try:
-            found, _ = parse_ratings(KEY, cut, 0.1)
-        except MalformedRatingsError:
-            continue
-        assert len(found) <= 300

@@ -479,7 +479,9 @@ def test_the_fast_reader_finds_what_the_careful_reader_finds(
     most = data.draw(st.sampled_from([least, 5]))  # all rows alike, or not
     rows = data.draw(st.lists(st.lists(cell, min_size=least, max_size=most), max_size=8))
     block = "".join(delimiter.join(row) + "\n" for row in rows).encode() or b"\n"
-    layout = Layout(delimiter, {"user": 0, "item": 1, "rating": 2, "timestamp": 3}, header=False)
+    layout = Layout(
+        delimiter, {"user": 0, "item": 1, "rating": 2, "timestamp": 3}, header=False, width=4
+    )
     fast, fast_rows = builder()
     careful, careful_rows = builder()
     alike = rating_blocks.read_alike_rows(block, layout, fast.numbers)
@@ -500,7 +502,9 @@ def test_two_short_rows_are_not_taken_for_a_long_one() -> None:
 
 
 def test_a_plain_file_is_read_fast() -> None:
-    layout = Layout("\t", {"user": 0, "item": 1, "rating": 2, "timestamp": 3}, header=False)
+    layout = Layout(
+        "\t", {"user": 0, "item": 1, "rating": 2, "timestamp": 3}, header=False, width=4
+    )
     into, rows = builder()
     alike = rating_blocks.read_alike_rows(delimited("\t"), layout, into.numbers)
     assert alike is not None
@@ -565,3 +569,28 @@ def test_any_bytes_are_ratings_or_malformed_ratings(data: bytes) -> None:
     assert np.isfinite(table.values).all()
     assert all(isinstance(reject, Reject) and reject.text.encode() for reject in rejects)
     assert all(user == user.strip() and 0 < len(user) <= 256 for user in table.users)
+
+
+def test_a_stray_quotation_mark_takes_no_good_row_with_it() -> None:
+    lines = [f"{n},{n + 1},4,{n}" for n in range(1, 9)]
+    lines[2], lines[6] = '3,4,4,"3', '7,8,4,"7'  # the second would close what the first opened
+    table, rejects = parse_ratings(KEY, "\n".join(lines).encode(), 0.1)
+    assert [found.user for found in rows_of(table)] == ["1", "2", "4", "5", "6", "8"]
+    assert [(one.line, "do not pair up" in one.reason) for one in rejects] == [(3, True), (7, True)]
+
+
+def test_a_cell_over_several_lines_stays_one_row() -> None:
+    text = b'user,item,rating,review\n1,2,4,"Good, long,\nand 3,5,1\n\nfine"\n2,2,5,short\n'
+    table, rejects = parse_ratings(KEY, text, 0.0)
+    assert [(found.user, found.value) for found in rows_of(table)] == [("1", 4.0), ("2", 5.0)]
+    assert rejects == []
+
+
+@pytest.mark.parametrize(
+    "header", ["stars,ts,uid,isb1176532641,2,27", "stars,tsbn", "sta,ubn", "s"]
+)
+def test_a_header_that_is_damaged_does_not_put_the_columns_into_another_order(header: str) -> None:
+    rows = "".join(f"{n % 5 + 1},{n},{n % 7},{n % 9}\n" for n in range(50))
+    with pytest.raises(MalformedRatingsError, match="looks like a header") as caught:
+        parse_ratings(KEY, f"{header}\n{rows}".encode(), 0.1)
+    assert caught.value.line == 1

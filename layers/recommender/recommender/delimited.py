@@ -2,7 +2,7 @@
 
 import csv
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -23,11 +23,13 @@ class Layout:
         delimiter: what stands between two cells.
         positions: role of a column -> its index.
         header: whether the first line holds names.
+        width: how many cells a line has as a rule.
     """
 
     delimiter: str
     positions: Mapping[str, int]
     header: bool
+    width: int
 
 
 class Record(NamedTuple):
@@ -81,7 +83,13 @@ class Records:
     """
 
     def __init__(
-        self, lines: Sequence[str], delimiter: str, first_line: int, *, more_follow: bool = False
+        self,
+        lines: Sequence[str],
+        delimiter: str,
+        first_line: int,
+        *,
+        more_follow: bool = False,
+        is_row: Callable[[str], bool] | None = None,
     ) -> None:
         """Look at lines.
 
@@ -90,9 +98,11 @@ class Records:
             delimiter: one of `DELIMITERS`; quotation marks mean nothing beside ``::``.
             first_line: the number of ``lines[0]``.
             more_follow: whether a row that is open at the end may be closed by later lines.
+            is_row: whether a line is a row by itself. Such a line is never part of another one:
+                a stray quotation mark would take all rows up to the next one with it.
         """
         self._lines, self._delimiter, self._first_line = lines, delimiter, first_line
-        self._more_follow = more_follow
+        self._more_follow, self._is_row = more_follow, is_row
         self.unread = 0
 
     def __iter__(self) -> Iterator[Record]:
@@ -104,9 +114,9 @@ class Records:
             if quotable and '"' in text:
                 cells, taken = _read_quoted([text], delimiter)
                 if cells is None:
-                    window = lines[self.unread : self.unread + MAX_LINES_OF_A_RECORD]
+                    window, is_whole = self._window()
                     cells, taken = _read_quoted(window, delimiter)
-                    if cells is None and self._more_follow and len(window) < MAX_LINES_OF_A_RECORD:
+                    if cells is None and self._more_follow and not is_whole:
                         return
                     text = "\n".join(window[:taken])
                 self.unread += taken
@@ -115,6 +125,15 @@ class Records:
             self.unread += taken
             if text and not text.isspace():
                 yield Record(number, text, text.split(delimiter))
+
+    def _window(self) -> tuple[Sequence[str], bool]:
+        """The lines that the row at hand may go over, and whether later lines change nothing."""
+        window = self._lines[self.unread : self.unread + MAX_LINES_OF_A_RECORD]
+        if self._is_row is not None:
+            for place, line in enumerate(window[1:], 1):
+                if self._is_row(line):
+                    return window[:place], True
+        return window, len(window) == MAX_LINES_OF_A_RECORD
 
 
 def records(lines: Sequence[str], delimiter: str, first_line: int) -> Iterator[Record]:

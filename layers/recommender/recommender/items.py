@@ -141,13 +141,14 @@ def _read_delimited(key: str, lines: Sequence[str], first: int, into: _Titles) -
             rows = records(lines[first + 1 :], delimiter, first + 2)
             _add_rows(rows, found["item"], found["title"], into)
             return
+    filled = [(number, line) for number, line in enumerate(lines, 1) if line and not line.isspace()]
     for delimiter in _HEADERLESS_DELIMITERS:
-        if len(lines[first].split(delimiter)) >= len(_ROLES):
+        # Most lines, and not the first alone: that may be a header which damage made unreadable.
+        if 2 * sum(delimiter in line for _, line in filled) > len(filled):
             # These formats do not quote: a quotation mark belongs to the title.
-            for number, line in enumerate(lines, 1):
-                if line and not line.isspace():
-                    row = Record(number, line, line.split(delimiter))
-                    _add_rows([row], 0, 1, into)
+            for number, line in filled:
+                row = Record(number, line, line.split(delimiter))
+                _add_rows([row], 0, 1, into)
             return
     raise MalformedItemsError(
         key,

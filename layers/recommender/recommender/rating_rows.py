@@ -2,9 +2,11 @@
 
 import sys
 from collections.abc import Sequence
+from functools import partial
 from typing import Final
 
-from recommender.delimited import Layout, Records
+from recommender.delimited import Layout, Records, cells_of
+from recommender.identifiers import id_problem
 from recommender.json_rows import id_of, json_object, kind_of
 from recommender.rating_form import RatingForm
 from recommender.rating_table import (
@@ -73,7 +75,8 @@ def read_delimited(
     user_at, item_at, rating_at = (layout.positions[role] for role in REQUIRED_COLUMNS)
     time_at = layout.positions.get("timestamp", _NO_COLUMN)
     needed = 1 + max(user_at, item_at, rating_at)
-    rows = Records(lines, layout.delimiter, first_line, more_follow=more_follow)
+    is_row = partial(_is_row, layout, into)
+    rows = Records(lines, layout.delimiter, first_line, more_follow=more_follow, is_row=is_row)
     for record in rows:
         cells, text = record.cells, record.text
         damage = None if sound else damage_in(text)
@@ -101,6 +104,21 @@ def read_delimited(
         timestamp = read_timestamp(cells[time_at]) if time_at < len(cells) else NO_TIMESTAMP
         into.add(user, item, value, timestamp, record.line)
     return len(lines) - rows.unread
+
+
+def _is_row(layout: Layout, into: RatingsBuilder, line: str) -> bool:
+    """Whether a line is a row by itself, of as many cells as the file's lines have."""
+    cells = cells_of(line, layout.delimiter)
+    if len(cells) != layout.width or line.count('"') % 2:
+        return False
+    user, item, rating = (cells[layout.positions[role]] for role in REQUIRED_COLUMNS)
+    if id_problem(user.strip()) or id_problem(item.strip()):
+        return False
+    try:
+        into.value(rating)
+    except ValueError:
+        return False
+    return True
 
 
 def read_json_lines(block: bytes, first_line: int, into: RatingsBuilder, form: RatingForm) -> None:

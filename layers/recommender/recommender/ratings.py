@@ -1,5 +1,6 @@
 """Rating files: find out how one is written, read its rows, refuse what is not ratings."""
 
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import Executor
 from functools import partial
@@ -185,7 +186,8 @@ class _TableReader:
         return read_alike_rows(block, self._layout, self._into.numbers)
 
     def _add(self, block: bytes, rows: AlikeRows | None, *, more_follow: bool) -> None:
-        if self._open:
+        was_open = bool(self._open)
+        if was_open:
             block, rows = self._open + block, None
             self._open = b""
         before = self._into.rows
@@ -193,8 +195,9 @@ class _TableReader:
             self._line += self._into.rows - before
             return
         half = block.find(b"\n", len(block) // 2) + 1
-        if len(block) > _SMALLEST_BLOCK and 0 < half < len(block):
-            # One bad row must not slow the thousands around it down.
+        if len(block) > _SMALLEST_BLOCK and 0 < half < len(block) and not was_open:
+            # One bad row must not slow the thousands around it down. Half of a block that stayed
+            # open would stay open again.
             for part in (block[:half], block[half:]):
                 self._add(part, self._alike(part), more_follow=more_follow)
             return
@@ -237,11 +240,16 @@ def _detect_layout(key: str, sample: Sequence[tuple[int, str]], form: RatingForm
     """
     first_line, first_text = sample[0]
     delimiters = (form.separator,) if form.separator else DELIMITERS
+
+    def layout(delimiter: str, positions: Mapping[str, int], *, header: bool) -> Layout:
+        widths = Counter(len(cells_of(line, delimiter)) for _, line in sample)
+        return Layout(delimiter, positions, header, widths.most_common(1)[0][0])
+
     headers = {d: form.find_columns(cells_of(first_text, d)) for d in delimiters}
     if not form.has_positions:
         for delimiter, found in headers.items():
             if all(role in found for role in REQUIRED_COLUMNS):
-                return Layout(delimiter, found, header=True)
+                return layout(delimiter, found, header=True)
     positions = form.positions
     evidence = {delimiter: _evidence(sample, delimiter, positions) for delimiter in delimiters}
     delimiter = max(delimiters, key=lambda candidate: evidence[candidate])
@@ -250,8 +258,9 @@ def _detect_layout(key: str, sample: Sequence[tuple[int, str]], form: RatingForm
     if form.has_positions:
         cells = cells_of(first_text, delimiter)
         header = not any(_is_rating(cell) for cell in cells) and len(sample) > 1
-        return Layout(delimiter, positions, header)
-    _refuse_unknown_header(key, first_line, first_text, delimiter, headers)
+        return layout(delimiter, positions, header=header)
+    ratings_follow = evidence[delimiter][0] > 0
+    _refuse_unknown_header(key, sample[0], delimiter, headers, ratings_follow=ratings_follow)
     if evidence[delimiter] == (0, 0):
         splits = (
             f"the separator {form.separator!r} of config.json does not split"
@@ -261,7 +270,7 @@ def _detect_layout(key: str, sample: Sequence[tuple[int, str]], form: RatingForm
         raise MalformedRatingsError(
             key, first_line, f"this is not a table of ratings: {splits} its lines into {EXPECTED}"
         )
-    return Layout(delimiter, positions, header=False)
+    return layout(delimiter, positions, header=False)
 
 
 def _missing_names(
@@ -297,17 +306,32 @@ def _is_rating(cell: str) -> bool:
 
 
 def _refuse_unknown_header(
-    key: str, line: int, text: str, delimiter: str, headers: Mapping[str, Mapping[str, int]]
+    key: str,
+    first: tuple[int, str],
+    delimiter: str,
+    headers: Mapping[str, Mapping[str, int]],
+    *,
+    ratings_follow: bool,
 ) -> None:
-    """Refuse to guess which column is which where the first line names columns, but not ours."""
+    """Refuse to guess which column is which where the first line names columns, but not ours.
+
+    A damaged header is no row to reject: the order of the columns is lost with it, and another
+    order would make other ratings of good rows.
+    """
+    line, text = first
     telling = max(headers, key=lambda candidate: len(headers[candidate]))
-    surely_header = len(headers[telling]) > 1
-    if surely_header:
+    known = len(headers[telling])
+    if known > 1:
         delimiter = telling
     cells = [cell.strip() for cell in cells_of(text, delimiter)]
-    if any(_is_rating(cell) for cell in cells):
-        return
-    if not surely_header and (len(cells) < len(REQUIRED_COLUMNS) or "" in cells):
+    rating_at = REQUIRED_COLUMNS.index("rating")
+    is_row = len(cells) > rating_at and _is_rating(cells[rating_at])
+    is_header = known > 1 or (known == 1 and not is_row)
+    if ratings_follow and not is_row:
+        is_header |= any(map(str.isalpha, text)) and not any(map(str.isdigit, text))
+    if not is_header and (
+        any(map(_is_rating, cells)) or len(cells) < len(REQUIRED_COLUMNS) or "" in cells
+    ):
         return
     missing = [role for role in REQUIRED_COLUMNS if role not in headers[delimiter]]
     names = ", ".join(repr(cell[:40]) for cell in cells[:10])

@@ -79,11 +79,8 @@ def parse_side(key: str, data: bytes, noun: str) -> SideTable:
             return _checked(key, names, found[noun], rows)
     for (delimiter, width), names_without in _HEADERLESS.items():
         if len(lines[first].split(delimiter)) == width:
-            cells = (
-                (number, line.split(delimiter))
-                for number, line in enumerate(lines, 1)
-                if line and not line.isspace()
-            )
+            split = ((n, line.split(delimiter)) for n, line in enumerate(lines, 1) if line.strip())
+            cells = ((n, row if len(row) >= width else None) for n, row in split)
             table = _checked(key, names_without, 0, cells)
             return _with_genres(table) if width == len(_FLAGGED) else table
     raise MalformedItemsError(

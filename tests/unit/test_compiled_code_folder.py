@@ -4,7 +4,7 @@ import os
 from pathlib import Path
 
 import pytest
-from factorization_machines import cache_folder
+from factorization_machines import compiled_code
 
 
 @pytest.fixture
@@ -12,13 +12,13 @@ def package(tmp_path: Path, monkeypatch):
     """A package of two files, and no folder given."""
     (tmp_path / "one.py").write_text("first")
     (tmp_path / "other.py").write_text("second")
-    monkeypatch.setattr(cache_folder, "__file__", str(tmp_path / "one.py"))
+    monkeypatch.setattr(compiled_code, "__file__", str(tmp_path / "one.py"))
     monkeypatch.setenv("NUMBA_CACHE_DIR", "")
     return tmp_path
 
 
 def chosen() -> Path:
-    cache_folder.choose_cache_folder()
+    compiled_code.choose_cache_folder()
     return Path(os.environ["NUMBA_CACHE_DIR"])
 
 
@@ -48,10 +48,10 @@ def test_a_folder_that_was_given_is_kept_whether_it_is_there_or_not(package, mon
 @pytest.mark.parametrize("given", ["", "."])
 def test_where_nothing_can_be_written_a_temporary_folder_is_made(package, monkeypatch, given):
     monkeypatch.setenv("NUMBA_CACHE_DIR", str(package) if given else "")
-    monkeypatch.setattr(cache_folder.os, "access", lambda *_: False)
+    monkeypatch.setattr(compiled_code.os, "access", lambda *_: False)
     forgotten = []
     monkeypatch.setattr(
-        cache_folder.atexit, "register", lambda *what, **how: forgotten.append((what, how))
+        compiled_code.atexit, "register", lambda *what, **how: forgotten.append((what, how))
     )
 
     found = chosen()

@@ -163,7 +163,7 @@ def _normal_cdf(scores):
 
 
 def _torch(folder: Path, seed: int) -> dict[str, object]:
-    """Dense Adam with 16 factors and weight decay; of those tried, best on a fold of the train set."""
+    """Dense Adam with 16 factors, rates and epochs as suited a fold of the train set best."""
     import torch
 
     torch.manual_seed(seed)

@@ -163,7 +163,7 @@ def _normal_cdf(scores):
 
 
 def _torch(folder: Path, seed: int) -> dict[str, object]:
-    """Dense Adam with 16 factors and weight decay, 28 epochs: the peer's best known figures."""
+    """Dense Adam with 16 factors, rates and epochs as suited a fold of the train set best."""
     import torch
 
     torch.manual_seed(seed)
@@ -174,7 +174,7 @@ def _torch(folder: Path, seed: int) -> dict[str, object]:
     columns = torch.tensor(np.column_stack([train.users, train.items + USERS]))
     wanted = torch.tensor(labels.astype(np.float32))
     began = time.process_time()
-    for _ in range(28):
+    for _ in range(12):
         for batch in torch.randperm(len(wanted)).split(1000):
             optimiser.zero_grad()
             loss = torch.nn.functional.binary_cross_entropy_with_logits(

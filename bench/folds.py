@@ -40,19 +40,19 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--data", type=Path, default=Path("build/data/ml-100k"))
     parser.add_argument("--folds", type=int, default=3)
-    parser.add_argument("--draws", default="200,300,400")
-    parser.add_argument("--draw-factors", default="8,12,16")
-    parser.add_argument("--burn-in", default="50,100")
+    parser.add_argument("--chains", default="1,2,4")
+    parser.add_argument("--draws", default="160,200,300")
+    parser.add_argument("--draw-factors", default="8,12")
+    parser.add_argument("--burn-in", default="30")
     options = parser.parse_args()
     data = obtain(options.data)
     ratings = read_ratings(data.train)
     tenth_of = divide(ratings)
     warm()  # compiling is nobody's cost
     table: list[dict[str, object]] = []
-    for draws, factors, burn_in in itertools.product(
-        options.draws.split(","), options.draw_factors.split(","), options.burn_in.split(",")
-    ):
-        setting = {"draws": draws, "draw_factors": factors, "burn_in": burn_in}
+    names = ("chains", "draws", "draw_factors", "burn_in")
+    for values in itertools.product(*(vars(options)[name].split(",") for name in names)):
+        setting = dict(zip(names, values, strict=True))
         scores = []
         for fold in range(options.folds):
             scores.append(_fit(options.data, ratings, tenth_of == fold, fold, {**RICH, **setting}))

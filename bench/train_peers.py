@@ -12,8 +12,9 @@ from pathlib import Path
 
 import numpy as np
 from recommender.evaluation import classification_metrics, regression_metrics
+from recommender.features import FeatureRows
 
-from bench.movielens import ITEMS, USERS, Ratings, read_ratings, side_columns
+from bench.movielens import ITEMS, USERS, Ratings, group_sizes, read_ratings, side_features
 
 RANK = 8
 _LIKED = 4
@@ -78,20 +79,18 @@ def _myfm_rich(folder: Path, seed: int, *, stars: bool) -> dict[str, object]:
     from scipy import sparse
 
     train, test = (read_ratings(folder / name) for name in ("ua.base", "ua.test"))
-    users, items, sizes = side_columns(folder)
+    side = side_features(folder)
     rated = sparse.csr_matrix(
         (np.ones(train.users.size), (train.users, train.items)), (USERS, ITEMS)
     )
-    described = (
-        _described(users, sizes[2:5], USERS + ITEMS, rated),
-        _described(items, sizes[5:], USERS + ITEMS + sum(sizes[2:5]), rated.T.tocsr()),
-    )
+    described = (_described(side.users, rated), _described(side.items, rated.T.tocsr()))
 
     def blocks(ratings: Ratings) -> list[object]:
         entities = (ratings.users, ratings.items)
         return [myfm.RelationBlock(*pair) for pair in zip(entities, described, strict=True)]
 
-    shapes = [USERS, *sizes[2:5], ITEMS, ITEMS, *sizes[5:], USERS]
+    user_groups, item_groups = (group_sizes(side, noun) for noun in ("user", "item"))
+    shapes = [USERS, *user_groups, ITEMS, ITEMS, *item_groups, USERS]
     likes = test.stars >= _LIKED
     nothing = [sparse.csr_matrix((part.users.size, 0)) for part in (train, test)]
     began = time.process_time()
@@ -108,16 +107,16 @@ def _myfm_rich(folder: Path, seed: int, *, stars: bool) -> dict[str, object]:
     return {**_metrics(likes, liked), "rmse": rmse, "fit_s": seconds}
 
 
-def _described(columns: list[list[int]], sizes: tuple[int, ...], first: int, rated):
+def _described(features: FeatureRows, rated):
     """One row an entity: itself, its side features, and its counterparts by 1 / sqrt(how many)."""
     from scipy import sparse
 
-    rows = np.repeat(np.arange(len(columns)), [len(row) for row in columns])
-    places = np.concatenate([np.array(row, np.int64) for row in columns]) - first
-    side = sparse.csr_matrix((np.ones(rows.size), (rows, places)), (len(columns), sum(sizes)))
-    count = np.maximum(np.asarray(rated.sum(axis=1)).ravel(), 1)
-    implicit = sparse.diags(1 / np.sqrt(count)) @ rated
-    return sparse.hstack([sparse.identity(len(columns)), side, implicit]).tocsr()
+    count, shape = len(features), (len(features), features.dimension)
+    side = sparse.csr_matrix((features.values, features.columns, features.offsets), shape)
+    own = side[:, np.unique(features.columns)]  # of all features, those of this side
+    others = np.maximum(np.asarray(rated.sum(axis=1)).ravel(), 1)
+    implicit = sparse.diags(1 / np.sqrt(others)) @ rated
+    return sparse.hstack([sparse.identity(count), own, implicit]).tocsr()
 
 
 def _myfm_race(folder: Path, seed: int, target: float) -> dict[str, object]:

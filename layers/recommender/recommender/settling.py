@@ -25,7 +25,7 @@ _CHUNK = 1 << 18
 
 # Rows are settled some users at a time. Parts of this size sort fast; beyond the most parts they
 # grow instead, for each part looks at every row again.
-_ROWS_OF_A_PART = 9_000_000
+_ROWS_OF_A_PART = 6_000_000
 _MOST_PARTS = 6
 
 

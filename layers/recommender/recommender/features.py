@@ -32,6 +32,14 @@ class FeatureRows:
     def __len__(self) -> int:
         return int(self.offsets.size) - 1
 
+    def part(self, first: int, last: int) -> "FeatureRows":
+        """The rows from ``first`` up to ``last``, views of these."""
+        offsets = self.offsets[first : last + 1]
+        entries = slice(int(offsets[0]), int(offsets[-1]))
+        return FeatureRows(
+            offsets - offsets[0], self.columns[entries], self.values[entries], self.dimension
+        )
+
     @property
     def width(self) -> int | None:
         """Number of entries of every row; None if the rows differ in it, or there are none."""

@@ -45,7 +45,9 @@ def records_by_layout(rows: FeatureRows, labels: Float32s | None) -> bytes | Non
         return None
     counts = np.diff(rows.offsets)
     words, lengths = _varints(rows)
-    key_ends = np.concatenate((np.zeros(1, np.int64), np.cumsum(lengths)))
+    # Fresh memory costs more than the arithmetic here, so there is little of it.
+    key_ends = np.zeros(lengths.size + 1, np.int64)
+    np.cumsum(lengths, out=key_ends[1:])
     key_bytes = key_ends[rows.offsets[1:]] - key_ends[rows.offsets[:-1]]
     widest = int(key_bytes.max()) + 1
     if widest > _MOST_KEY_BYTES or int(counts.max() + 1) * widest > _MOST_LAYOUTS:
@@ -90,13 +92,14 @@ def records_by_layout(rows: FeatureRows, labels: Float32s | None) -> bytes | Non
     return assemble(int(ends[-1]), fill)
 
 
-def _varints(rows: FeatureRows) -> tuple[Words32, Integers]:
+def _varints(rows: FeatureRows) -> tuple[Words32, Bytes]:
     """Each key as a varint in one word of four bytes, and its length."""
-    if rows.dimension > rows.columns.size:
-        return varint_words(rows.columns).astype("<u4"), varint_lengths(rows.columns)
-    known = np.arange(rows.dimension)  # keys repeat: write each once and look the rest up
-    words, lengths = varint_words(known).astype("<u4"), varint_lengths(known)
-    return words[rows.columns], lengths[rows.columns]
+    columns = rows.columns
+    known = columns if rows.dimension > columns.size else np.arange(rows.dimension)
+    words, lengths = varint_words(known).astype("<u4"), varint_lengths(known).astype(np.uint8)
+    if known is columns:
+        return words, lengths
+    return words[columns], lengths[columns]  # keys repeat: each is written once and looked up
 
 
 class _Form:

@@ -42,6 +42,8 @@ from recommender.wire import (
     window,
 )
 
+# Work space of some rows stays in the processor's cache, and is not asked for again and again.
+_ROWS_AT_ONCE = 8192
 _SCORE, _PREDICTED_LABEL, _LIKE_PROBABILITY = "score", "predicted_label", "like_probability"
 
 
@@ -61,8 +63,14 @@ def write_rows(rows: FeatureRows, labels: Floats | None) -> bytes:
     """
     rows.check()
     labels32 = float32_labels(labels, len(rows))
-    alike = records_by_layout(rows, labels32)
-    return _write_any(rows, labels32) if alike is None else alike
+    written = []
+    for first in range(0, len(rows), _ROWS_AT_ONCE):
+        last = min(first + _ROWS_AT_ONCE, len(rows))
+        some = rows.part(first, last)
+        their_labels = None if labels32 is None else labels32[first:last]
+        alike = records_by_layout(some, their_labels)
+        written.append(_write_any(some, their_labels) if alike is None else alike)
+    return b"".join(written)
 
 
 def _write_any(rows: FeatureRows, labels32: Float32s | None) -> bytes:

@@ -26,6 +26,10 @@ _FEWEST_KEPT = 16
 
 Probes = tuple[Int32s, Int32s]  # users and items of some pairs
 
+# The features' parts given the entities' own are the longest draw by far, and in between the parts
+# move together with the own ones: every second sweep is as good on folds, and a quarter faster.
+_SWEEPS_A_DRAW_OF_PARTS = 2
+
 _PAIRS_AN_ENTITY = 12
 _MOST_PAIRS = 250_000
 
@@ -200,7 +204,7 @@ class _Side:
         own[:, rank] = 0.0
         self.vectors = Vectors(own.copy(), own, np.zeros((field.features.size, width)))
         self._features = field.features
-        self._first = True
+        self._sweeps = 0
         self._grams = np.empty((field.size, width, width))
         self._pulls = np.empty((field.size, width))
 
@@ -217,9 +221,8 @@ class _Side:
             self.vectors.parts,
             self._features.groups,
             generator,
-            first=self._first,
+            first=self._sweeps == 0,
         )
-        self._first = False
         pair_sweeps.draw_side(
             self.links,
             targets,
@@ -231,7 +234,9 @@ class _Side:
             self._grams,
             self._pulls,
             state,
+            self._sweeps % _SWEEPS_A_DRAW_OF_PARTS == 0,
         )
+        self._sweeps += 1
 
 
 class _Posterior:

@@ -260,6 +260,7 @@ def draw_side(  # noqa: C901 - compiled loops
     grams: Float64s,
     pulls: Float64s,
     state: RandomState,
+    with_parts: bool,  # noqa: FBT001 - compiled code is called by place
 ) -> None:
     """Draw all vectors of one side given the other side, in place.
 
@@ -274,6 +275,7 @@ def draw_side(  # noqa: C901 - compiled loops
         grams: ``(m, k + 1, k + 1)`` work space.
         pulls: ``(m, k + 1)`` work space.
         state: the generator.
+        with_parts: draw the features' parts given the entities' own, which takes longest of all.
     """
     width = others.shape[1]
     precision = np.empty((width, width))
@@ -284,7 +286,8 @@ def draw_side(  # noqa: C901 - compiled loops
             for f in range(width):
                 for g in range(width):
                     pulls[entity, f] -= grams[entity, f, g] * vectors.totals[entity, g]
-        _draw_parts(features, vectors, prior, grams, pulls, state)
+        if with_parts:
+            _draw_parts(features, vectors, prior, grams, pulls, state)
     for entity in range(pulls.shape[0]):
         own = vectors.own[entity]
         for f in range(width):

@@ -106,7 +106,8 @@ def exact_posterior(tiny):
     return covariance @ pull, covariance
 
 
-def test_a_side_is_drawn_from_the_regression_that_the_other_side_makes_of_it():
+@pytest.mark.parametrize("parts_every", [1, 2])
+def test_a_side_is_drawn_from_the_regression_that_the_other_side_makes_of_it(parts_every):
     tiny = tiny_side(np.random.default_rng(8))
     order = np.argsort(tiny["entities"], kind="stable")
     links = Links(
@@ -131,7 +132,7 @@ def test_a_side_is_drawn_from_the_regression_that_the_other_side_makes_of_it():
     state, grams, pulls = random_state(6), np.empty((3, 3, 3)), np.empty((3, 3))
     found = np.empty((60_000, 12))
 
-    for out in found:
+    for number, out in enumerate(found):
         draw_side(
             links,
             tiny["targets"],
@@ -143,6 +144,7 @@ def test_a_side_is_drawn_from_the_regression_that_the_other_side_makes_of_it():
             grams,
             pulls,
             state,
+            number % parts_every == 0,
         )
         out[:] = np.concatenate([vectors.own.ravel(), vectors.parts.ravel()])
 
@@ -268,6 +270,7 @@ def test_the_posterior_is_calibrated_under_simulation():
                     np.empty((4, 2, 2)),
                     np.empty((4, 2)),
                     state,
+                    with_parts=True,
                 )
             if sweep >= 60 and not (sweep - 60) % 12:
                 found.append(score_of(chain, 0, 0))

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 
-CODE_VERSION = "0.1.0"
+CODE_VERSION = "0.2.0"
 """Part of a run's identity: new code may make other tensors of the same files."""
 
 

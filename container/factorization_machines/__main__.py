@@ -12,6 +12,9 @@ def main(arguments: Sequence[str]) -> int:
     """
     # Each side is imported alone: serving must not pay for training, nor the other way round.
     if list(arguments) == ["train"]:
+        from .stopping import end_at_sigterm
+
+        end_at_sigterm()  # before the imports of training, which take a second
         from .train import main as train
 
         return train()

@@ -1,4 +1,4 @@
-"""Serve the trained model: ``python -m factorization_machines.serve``.
+"""Serve the trained model: ``python -m factorization_machines serve``.
 
 Environment: ``OPT_ML`` (default ``/opt/ml``), ``SAGEMAKER_BIND_TO_PORT`` (8080),
 ``MATINEE_BIND_HOST`` (0.0.0.0), ``SAGEMAKER_MODEL_SERVER_WORKERS`` (2),
@@ -164,7 +164,3 @@ class _Server(BaseApplication):  # type: ignore[misc]
 
     def load(self) -> Application:
         return self._application
-
-
-if __name__ == "__main__":
-    sys.exit(main())

@@ -1,22 +1,19 @@
-"""Run one training job: ``python -m factorization_machines.train``.
+"""Run one training job: ``python -m factorization_machines train``.
 
 Environment: ``OPT_ML`` (default ``/opt/ml``) and ``MATINEE_RUN_AS``, the account that trains when
 root starts the job, as SageMaker does.
 
 Exit status: 0 with a model written; 1 with the reason in ``output/failure``; 143 when SIGTERM
-stopped it first, with neither (nobody needs a reason for what they asked for).
+stopped it first, with neither (nobody needs a reason for what they asked for): see ``stopping``.
 """
 
 import json
 import logging
 import os
-import signal
-import sys
 import time
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
-from types import FrameType
 
 from recommender.artifact import write_model_zip
 from recommender.errors import RecommenderError
@@ -30,16 +27,12 @@ from factorization_machines.hyperparameters import Hyperparameters, parse_hyperp
 from factorization_machines.journal import Journal, log_to_stdout
 from factorization_machines.paths import CURVE_FILE, MODEL_FILE, Paths
 from factorization_machines.solve import as_likes, solve
+from factorization_machines.stopping import no_stop
 
 _logger = logging.getLogger("factorization_machines")
 
-STOPPED = 128 + signal.SIGTERM
 # SageMaker shows this much of output/failure as the job's FailureReason.
 _REASON_CHARACTERS = 1024
-
-
-class _Stopped(BaseException):
-    """SIGTERM arrived. Not an Exception: nothing on the way out may take it for a failure."""
 
 
 def main() -> int:
@@ -50,7 +43,6 @@ def main() -> int:
     """
     paths = Paths.from_environ()
     log_to_stdout()
-    signal.signal(signal.SIGTERM, _stop)
     try:
         leave_root(
             account_of(os.environ),
@@ -58,9 +50,6 @@ def main() -> int:
             writable=[paths.model, paths.failure.parent],
         )
         train(paths)
-    except _Stopped:
-        _logger.info("stopped by SIGTERM, no model is written")
-        return STOPPED
     except RecommenderError as error:
         return _fail(paths, f"ClientError: {error}")
     except MemoryError as error:
@@ -108,8 +97,10 @@ def train(paths: Paths) -> None:
         machine = replace(machine, like_link=LikeLink(link.scale, link.shift))
     if TEST in data:
         _test(data[TEST], fitted, settings, journal)
-    _write_whole(paths.model / MODEL_FILE, write_model_zip(machine, settings.as_strings()))
-    _write_whole(paths.model / CURVE_FILE, journal.curve().encode())
+    model = write_model_zip(machine, settings.as_strings())
+    with no_stop:
+        _write_whole(paths.model / MODEL_FILE, model)
+        _write_whole(paths.model / CURVE_FILE, journal.curve().encode())
     journal.say(f"model written, {time.monotonic() - began:.1f} s after the start")
 
 
@@ -122,10 +113,6 @@ def _test(data: LabelledRows, fitted: Fitted, settings: Hyperparameters, journal
     if fitted.like_link is not None:
         scores = fitted.like_link.scale * predictions + fitted.like_link.shift
         journal.tested(likes, sigmoid(scores), classifies=True)
-
-
-def _stop(_number: int, _frame: FrameType | None) -> None:
-    raise _Stopped
 
 
 def _this_host(config: Mapping[str, object]) -> str:
@@ -151,7 +138,7 @@ def _read_object(path: Path) -> dict[str, object]:
 
 
 def _write_whole(path: Path, data: bytes) -> None:
-    """Write a file that is never seen half written: a stopped job may be looked into."""
+    """Write a file that is never seen half written: a killed job may be looked into."""
     path.parent.mkdir(parents=True, exist_ok=True)
     partial = path.with_name(f".{path.name}.partial")
     partial.write_bytes(data)
@@ -162,11 +149,8 @@ def _fail(paths: Paths, reason: str) -> int:
     reason = reason if len(reason) <= _REASON_CHARACTERS else reason[: _REASON_CHARACTERS - 1] + "…"
     _logger.error(reason)
     try:
-        _write_whole(paths.failure, reason.encode())
+        with no_stop:
+            _write_whole(paths.failure, reason.encode())
     except OSError:
         _logger.exception("the reason cannot be written to %s", paths.failure)
     return 1
-
-
-if __name__ == "__main__":
-    sys.exit(main())

@@ -41,7 +41,7 @@ class Containers:
                 f"and cannot run {image}"
             )
         # -P: a file in the job's folder must never be imported in place of a module.
-        return [self.python, "-P", "-m", f"factorization_machines.{program}"]
+        return [self.python, "-P", "-m", "factorization_machines", program]
 
     @staticmethod
     def environment(opt_ml: Path, wanted: Mapping[str, str]) -> dict[str, str]:

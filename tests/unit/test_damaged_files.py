@@ -29,7 +29,7 @@ from recommender.side_tables import parse_side
 KEY = "ratings/films/damaged"
 FILES = 2000
 ROUNDS = 20  # the files come in so many tests, so that a failure names a few
-SLOWEST = 2.0  # seconds
+SLOWEST = 2.0  # seconds of this process alone
 
 Row = tuple[str, str, float]
 
@@ -133,13 +133,13 @@ def test_a_damaged_file_is_accepted_or_refused_and_loses_no_good_row(round_: int
         if rng.random() < 0.2:
             data = gzip.compress(data)
             data = damaged(rng, data) if rng.random() < 0.5 else data
-        begun = time.monotonic()
+        begun = time.process_time()
         try:
             found, rejects = parse_ratings(KEY, data, 0.5)
         except MalformedRatingsError:
             continue
         finally:
-            assert time.monotonic() - begun < SLOWEST
+            assert time.process_time() - begun < SLOWEST
         accepted += 1
         text = gzip.decompress(data) if data.startswith(b"\x1f\x8b") else data
         lines = [line.removesuffix(b"\r") for line in text.split(b"\n")]
@@ -206,13 +206,13 @@ def test_a_damaged_parquet_file_is_refused_or_has_all_its_rows(codec: str) -> No
         for _ in range(rng.randint(1, 4)):
             data[rng.randrange(len(data))] = rng.randrange(256)
         cut = bytes(data[: rng.choice([len(data), len(data), rng.randrange(len(data))])])
-        begun = time.monotonic()
+        begun = time.process_time()
         try:
             found, rejects = parse_ratings(KEY, cut, 0.5)
         except MalformedRatingsError:
             continue
         finally:
-            assert time.monotonic() - begun < SLOWEST
+            assert time.process_time() - begun < SLOWEST
         accepted += 1
         assert sorted([*found.lines.tolist(), *(reject.line for reject in rejects)]) == list(
             range(1, size + 1)

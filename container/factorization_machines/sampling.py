@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from functools import partial
 
 import numpy as np
@@ -10,7 +11,7 @@ from recommender.machine import BINARY_CLASSIFIER, FactorizationMachine
 
 from factorization_machines.errors import DivergedError
 from factorization_machines.fields import Pairs, add_implicit_features, find_pairs
-from factorization_machines.fitted import Fitted
+from factorization_machines.fitted import Fitted, Shift
 from factorization_machines.hyperparameters import Hyperparameters
 from factorization_machines.likelihoods import MOST_LEVELS, Gaussian, Likelihood, OrderedProbit
 from factorization_machines.pair_sampling import PairSampler, sample_probes
@@ -49,75 +50,115 @@ def fit_by_sampling(
     Raises:
         DivergedError: a score is no longer finite.
     """
-    classifies = settings.predictor_type == BINARY_CLASSIFIER
-    sweeps = settings.burn_in + settings.draws
     pairs = find_pairs(rows, settings.field_sizes)
-    rank = min(settings.draw_factors, settings.num_factors)
     if pairs is None:
-        generator, state = _random(settings.seed, 0)
-        likelihood = _likelihood(labels, settings, state, generator)
-        kept = max(1, min(_KEPT_OF_ROWS, settings.num_factors // rank, settings.draws))
-        every = settings.draws // kept
-        say(
-            "gibbs: rows of any shape, no pairs of one user and one item; "
-            f"{kept} draws of {rank} factors are kept"
-        )
-        of_rows = RowSampler(rows, settings.field_sizes, likelihood, rank, state, generator)
-        for sweep in range(sweeps):
-            of_rows.sweep()
-            if sweep >= settings.burn_in and is_kept(sweep - settings.burn_in, every, kept):
-                of_rows.keep()
-            _report(sweep, sweeps, likelihood, of_rows.scores, labels, settings, after_sweeps)
-        (bias, weights, factors), link = of_rows.collapse(
-            settings.num_factors, classifies=classifies
-        )
+        sampled = _sample_rows(rows, labels, settings, after_sweeps, say)
     else:
-        if settings.implicit_features:
-            pairs = add_implicit_features(pairs)
-        say(_describe(pairs))
-        of_pairs = _run_chains(pairs, labels, rank, settings, after_sweeps)
-        collapsed = of_pairs.collapse(
-            settings.num_factors, classifies=classifies, seed=settings.seed
-        )
-        plain, link = collapsed.plain, collapsed.like_link
-        say(
-            f"gibbs: the cut to {settings.num_factors} factors changes scores by "
-            f"{collapsed.change:.2g} (root mean square)"
-        )
-        bias = plain.bias
-        weights, factors = (
-            np.zeros(rows.dimension),
-            np.zeros((rows.dimension, settings.num_factors)),
-        )
-        for field, own_weights, own_factors in (
-            (pairs.user_field, plain.user_weights, plain.user_factors),
-            (pairs.item_field, plain.item_weights, plain.item_factors),
-        ):
-            columns = slice(field.first, field.first + field.size)
-            weights[columns], factors[columns] = own_weights, own_factors
+        sampled = _sample_pairs(pairs, rows.dimension, labels, settings, after_sweeps, say)
     machine = FactorizationMachine(
-        bias=float(np.float32(bias)),
-        linear=weights.astype(np.float32),
-        factors=factors.astype(np.float32),
+        bias=float(np.float32(sampled.bias)),
+        linear=sampled.weights.astype(np.float32),
+        factors=sampled.factors.astype(np.float32),
         predictor_type=settings.predictor_type,
     )
     if not (np.isfinite(machine.linear).all() and np.isfinite(machine.factors).all()):
-        raise DivergedError(sweeps - 1, "a parameter is not finite")
-    with_link = settings.like_threshold is not None and not classifies
-    return Fitted(machine, link if with_link else None)
+        raise DivergedError(sampled.sweeps - 1, "a parameter is not finite")
+    with_link = settings.like_threshold is not None and not _classifies(settings)
+    return Fitted(machine, sampled.like_link if with_link else None)
+
+
+@dataclass(frozen=True, eq=False)
+class _Sampled:
+    """What the draws were made into: the parameters of one machine over all columns, float64."""
+
+    bias: float
+    weights: Float64s
+    factors: Float64s
+    like_link: Shift
+    sweeps: int
+
+
+def _sample_rows(
+    rows: FeatureRows,
+    labels: Float32s,
+    settings: Hyperparameters,
+    after_sweeps: Callable[[EpochSummary], None],
+    say: Callable[[str], None],
+) -> _Sampled:
+    """Sample a machine over rows of any shape, in one chain."""
+    rank = _rank(settings)
+    sweeps = settings.burn_in + settings.draws
+    kept = max(1, min(_KEPT_OF_ROWS, settings.num_factors // rank, settings.draws))
+    every = settings.draws // kept
+    say(
+        "gibbs: rows of any shape, no pairs of one user and one item; "
+        f"{kept} draws of {rank} factors are kept"
+    )
+    generator, state = _random(settings.seed, 0)
+    likelihood = _likelihood(labels, settings, state, generator)
+    sampler = RowSampler(rows, settings.field_sizes, likelihood, rank, state, generator)
+    for sweep in range(sweeps):
+        sampler.sweep()
+        if sweep >= settings.burn_in and is_kept(sweep - settings.burn_in, every, kept):
+            sampler.keep()
+        _report(sweep, sweeps, likelihood, sampler.scores, labels, settings, after_sweeps)
+    parameters, link = sampler.collapse(settings.num_factors, classifies=_classifies(settings))
+    return _Sampled(*parameters, link, sweeps)
+
+
+def _sample_pairs(
+    pairs: Pairs,
+    dimension: int,
+    labels: Float32s,
+    settings: Hyperparameters,
+    after_sweeps: Callable[[EpochSummary], None],
+    say: Callable[[str], None],
+) -> _Sampled:
+    """Sample a machine over pairs; all columns but those of users and items weigh nothing."""
+    if settings.implicit_features:
+        pairs = add_implicit_features(pairs)
+    say(_describe(pairs))
+    sampler, sweeps = _run_chains(pairs, labels, settings, after_sweeps)
+    collapsed = sampler.collapse(
+        settings.num_factors, classifies=_classifies(settings), seed=settings.seed
+    )
+    plain = collapsed.plain
+    say(
+        f"gibbs: the cut to {settings.num_factors} factors changes scores by "
+        f"{collapsed.change:.2g} (root mean square)"
+    )
+    weights, factors = np.zeros(dimension), np.zeros((dimension, settings.num_factors))
+    for field, own_weights, own_factors in (
+        (pairs.user_field, plain.user_weights, plain.user_factors),
+        (pairs.item_field, plain.item_weights, plain.item_factors),
+    ):
+        columns = slice(field.first, field.first + field.size)
+        weights[columns], factors[columns] = own_weights, own_factors
+    return _Sampled(plain.bias, weights, factors, collapsed.like_link, sweeps)
+
+
+def _classifies(settings: Hyperparameters) -> bool:
+    return settings.predictor_type == BINARY_CLASSIFIER
+
+
+def _rank(settings: Hyperparameters) -> int:
+    """Factors of one draw."""
+    return min(settings.draw_factors, settings.num_factors)
 
 
 def _run_chains(
     pairs: Pairs,
     labels: Float32s,
-    rank: int,
     settings: Hyperparameters,
     after_sweeps: Callable[[EpochSummary], None],
-) -> PairSampler:
+) -> tuple[PairSampler, int]:
     """Run independent chains side by side, a thread each, and put their draws together.
 
     A chain's numbers depend on the seed and its own number alone, so that the result does not
     depend on how many threads really run at once.
+
+    Returns:
+        The chains as one, and how many sweeps each made.
     """
     draws = -(-settings.draws // settings.chains)
     probes = sample_probes(pairs, _random(settings.seed, settings.chains)[0])
@@ -125,7 +166,7 @@ def _run_chains(
     for number in range(settings.chains):
         generator, state = _random(settings.seed, number)
         likelihood = _likelihood(labels, settings, state, generator)
-        sampler = PairSampler(pairs, likelihood, rank, draws, state, generator, probes)
+        sampler = PairSampler(pairs, likelihood, _rank(settings), draws, state, generator, probes)
         chains.append((sampler, likelihood))
     first, likelihood = chains[0]
     sweeps = settings.burn_in + draws
@@ -136,7 +177,7 @@ def _run_chains(
             _report(sweep, sweeps, likelihood, first.scores, labels, settings, after_sweeps)
     for other, _ in chains[1:]:
         first.absorb(other)
-    return first
+    return first, sweeps
 
 
 def _step(chain: tuple[PairSampler, Likelihood], *, keep: bool) -> None:

@@ -5,12 +5,12 @@ import json
 import numpy as np
 import pytest
 from recommender.artifact import write_artifact
-from recommender.aws import evaluations, serving, storage
-from recommender.encoding import Vocabulary
+from recommender.aws import evaluations, side_features, storage
 from recommender.errors import InvalidConfigError, MalformedItemsError
 from recommender.machine import FactorizationMachine, score
 from recommender.recordio import read_rows
 from recommender.runs import RunFiles
+from recommender.vocabulary import Vocabulary
 
 from functions.encode_ratings import app
 from testbed import films
@@ -86,7 +86,7 @@ def test_the_folded_model_answers_as_the_endpoint_does_on_full_rows(stage: Stage
     users, items = (
         part.reshape(-1) for part in np.indices((len(vocabulary.users), len(vocabulary.items)))
     )
-    full = serving._features(stage.artifacts, files, vocabulary).rows(users, items)
+    full = side_features.read(stage.artifacts, files, vocabulary).rows(users, items)
     np.testing.assert_allclose(
         model.score_pairs(users, items), score(full, machine), rtol=1e-5, atol=1e-5
     )

@@ -16,13 +16,14 @@ from recommender.draws import Draw, falls_in_test
 from recommender.feature_columns import columns_of
 from recommender.identifiers import IdColumn, IdTable
 from recommender.lookahead import ahead
+from recommender.machine import BINARY_CLASSIFIER
 from recommender.pairs import PairWriter
 from recommender.rating_table import RatingRows, Ratings, RatingsBuilder, RejectLog
 from recommender.settling import TEST, TRAIN, settle
 from recommender.side_features import make_side_features
 from recommender.side_tables import SideTable
 from recommender.spool import RowSpool, SpooledRows
-from recommender.tallies import BINARY_CLASSIFIER, Tally, check_suitable, counts_of
+from recommender.tallies import Tally, check_suitable, counts_of
 from recommender.vocabulary import Numbering, Vocabulary
 
 __all__ = [

@@ -9,10 +9,9 @@ import numpy.typing as npt
 
 from recommender.catalog import CatalogConfig
 from recommender.errors import UnsuitableRatingsError
+from recommender.machine import BINARY_CLASSIFIER
 from recommender.settling import HELD_OUT, REPLACED, TEST, TRAIN
 from recommender.vocabulary import Vocabulary
-
-BINARY_CLASSIFIER = "binary_classifier"
 
 Float32s = npt.NDArray[np.float32]
 Flags = npt.NDArray[np.bool_]

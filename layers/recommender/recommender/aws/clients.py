@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import boto3
 from botocore.config import Config
-from botocore.exceptions import ClientError, HTTPClientError
+from botocore.exceptions import ClientError, HTTPClientError, IncompleteReadError
 from botocore.exceptions import ConnectionError as NoConnectionError
 
 from recommender.errors import ServiceUnavailableError
@@ -91,7 +91,7 @@ def error_message(error: ClientError) -> str:
 
 @contextmanager
 def passing_troubles(operation: str) -> Iterator[None]:
-    """Turn throttling, time-outs and 5xx into ``ServiceUnavailableError``; let the rest through.
+    """Turn throttling, broken connections and 5xx into ``ServiceUnavailableError``, nothing else.
 
     Raises:
         ServiceUnavailableError: the same call may succeed later.
@@ -103,5 +103,5 @@ def passing_troubles(operation: str) -> Iterator[None]:
         if error_code(error) in _PASSING or status == 429 or status >= 500:
             raise ServiceUnavailableError(operation, error_code(error)) from error
         raise
-    except (NoConnectionError, HTTPClientError) as error:
+    except (NoConnectionError, HTTPClientError, IncompleteReadError) as error:
         raise ServiceUnavailableError(operation, type(error).__name__) from error

@@ -7,15 +7,14 @@ from typing import Any, cast
 from recommender import factors
 from recommender.artifact import read_artifact
 from recommender.assessment import Champion, HeldOutPairs, RatedPairs, Sides, assess
-from recommender.aws import storage
+from recommender.aws import side_features, storage
 from recommender.aws.archives import StoredArrays
 from recommender.aws.plans import Plan
-from recommender.encoding import Vocabulary
 from recommender.errors import DamagedArtifactError, ShapeMismatchError
 from recommender.folding import fold
-from recommender.ranking import PairModel, split_machine
+from recommender.ranking import PairModel
 from recommender.runs import RunFiles, pointer_key, shards
-from recommender.side_features import SideFeatures
+from recommender.vocabulary import Vocabulary
 
 _ROWS_AT_ONCE = 1 << 20  # twelve bytes each
 USERS_PER_SHARD = 20_000
@@ -60,10 +59,7 @@ def evaluate(bucket: str, files: RunFiles, plan: Plan, model_uri: str) -> Evalua
 def _open(bucket: str, files: RunFiles, model_uri: str, vocabulary: Vocabulary) -> PairModel:
     machine = read_artifact(storage.read(*storage.split_uri(model_uri)), model_uri)
     n_users, n_items = len(vocabulary.users), len(vocabulary.items)
-    if not vocabulary.features:
-        return split_machine(machine, n_users, n_items)
-    arrays = storage.read_arrays(bucket, files.features)
-    return fold(machine, n_users, n_items, SideFeatures.from_arrays(vocabulary.features, arrays))
+    return fold(machine, n_users, n_items, side_features.read(bucket, files, vocabulary))
 
 
 def _sides(pairs: StoredArrays) -> Sides:

@@ -11,14 +11,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from recommender import factors, jobs, recordio
-from recommender.aws import endpoint, sagemaker, storage
+from recommender.aws import endpoint, sagemaker, side_features, storage
 from recommender.catalog import check_catalog_name
-from recommender.encoding import Vocabulary
 from recommender.errors import EndpointFailedError, UnknownCatalogError
 from recommender.ranking import PairModel
 from recommender.runs import RunFiles, pointer_key
 from recommender.seen_items import SeenItems
 from recommender.side_features import SideFeatures
+from recommender.vocabulary import Vocabulary
 
 _POINTER_SECONDS = 5.0
 _UPDATES_IN_A_ROW = 5
@@ -104,15 +104,8 @@ def load(bucket: str, catalog: str, run_id: str) -> ServedRun:
         ),
         item_likes=cast("NDArray[np.int64]", seen["item_likes"]),
         like_threshold=float(cast("float", config["like_threshold"])),
-        features=_features(bucket, files, vocabulary),
+        features=side_features.read(bucket, files, vocabulary),
     )
-
-
-def _features(bucket: str, files: RunFiles, vocabulary: Vocabulary) -> SideFeatures:
-    if not vocabulary.features:
-        return SideFeatures.none(len(vocabulary.users), len(vocabulary.items))
-    arrays = storage.read_arrays(bucket, files.features)
-    return SideFeatures.from_arrays(vocabulary.features, arrays)
 
 
 def predict(

@@ -9,11 +9,10 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Self, cast
 
 import numpy as np
-from botocore.exceptions import BotoCoreError, ClientError, IncompleteReadError
+from botocore.exceptions import BotoCoreError, ClientError
 from numpy.typing import NDArray
 
 from recommender.aws.clients import error_code, passing_troubles, s3
-from recommender.errors import ServiceUnavailableError
 from recommender.observability import logger
 from recommender.runs import SnapshotFile, json_bytes
 
@@ -84,11 +83,8 @@ def stream_version(bucket: str, file: SnapshotFile) -> Iterator[bytes]:
     with passing_troubles("s3:GetObjectVersion"):
         body = s3().get_object(Bucket=bucket, Key=file.key, VersionId=file.version_id)["Body"]
     while True:
-        try:
-            with passing_troubles("s3:GetObjectVersion"):
-                chunk = body.read(CHUNK_BYTES)
-        except IncompleteReadError as error:
-            raise ServiceUnavailableError("s3:GetObjectVersion", "IncompleteRead") from error
+        with passing_troubles("s3:GetObjectVersion"):
+            chunk = body.read(CHUNK_BYTES)
         if not chunk:
             return
         yield chunk
@@ -115,12 +111,9 @@ def read_end(bucket: str, key: str, size: int) -> tuple[bytes, int]:
 
 
 def _part(bucket: str, key: str, which: str) -> tuple[bytes, int]:
-    try:
-        with passing_troubles("s3:GetObject"):
-            answer = s3().get_object(Bucket=bucket, Key=key, Range=f"bytes={which}")
-            data = answer["Body"].read()
-    except IncompleteReadError as error:
-        raise ServiceUnavailableError("s3:GetObject", "IncompleteRead") from error
+    with passing_troubles("s3:GetObject"):
+        answer = s3().get_object(Bucket=bucket, Key=key, Range=f"bytes={which}")
+        data = answer["Body"].read()
     return data, int(answer["ContentRange"].rpartition("/")[2])
 
 

@@ -84,12 +84,9 @@ def _drop_and_follow(stack: Stack, data: movielens.MovieLens, screen: Screen) ->
     def put(key: str, body: bytes) -> None:
         s3.put_object(Bucket=bucket, Key=key, Body=body)
 
-    put(f"catalogs/{CATALOG}/items.u.item", data.items.read_bytes())
-    put(f"catalogs/{CATALOG}/users.u.user", data.users.read_bytes())
+    movielens.drop(s3, bucket, CATALOG, data)
     put(f"catalogs/{ARTICLES_WAY}/config.json", json.dumps(_ARTICLES_CONFIG).encode())
-    for catalog in (CATALOG, ARTICLES_WAY):
-        put(f"ratings/{catalog}/test/ua.test", data.test.read_bytes())
-        put(f"ratings/{catalog}/ua.base", data.train.read_bytes())
+    movielens.drop(s3, bucket, ARTICLES_WAY, data, sides=False)
     first = follow(stack, CATALOG, set(), screen.progress)
     screen.say(f"First run done: {first.execution}")
     beside = follow(stack, ARTICLES_WAY, set(), screen.progress)

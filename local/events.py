@@ -68,10 +68,7 @@ def capture() -> list[Path]:
         Stack(folder=Path(scratch) / "local", emulator_port=0, sagemaker_port=0) as stack,
     ):
         s3, bucket = stack.client("s3"), stack.outputs["RatingsBucketName"]
-        s3.upload_file(str(data.items), bucket, "catalogs/movielens/items.u.item")
-        s3.upload_file(str(data.users), bucket, "catalogs/movielens/users.u.user")
-        s3.upload_file(str(data.test), bucket, "ratings/movielens/test/ua.test")
-        s3.upload_file(str(data.train), bucket, "ratings/movielens/ua.base")
+        movielens.drop(s3, bucket, "movielens", data)
         follow(stack, "movielens", set(), lambda *_: None)
         found = collect(stack, "movielens", user="196", item="242")
     written = []

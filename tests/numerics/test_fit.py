@@ -9,20 +9,9 @@ from factorization_machines.fit import fit
 from factorization_machines.hyperparameters import parse_hyperparameters
 from recommender.features import FeatureRows
 
+from testbed.matrices import rows_of
+
 CLASSIFIER, REGRESSOR = "binary_classifier", "regressor"
-
-
-def dense_rows(matrix):
-    """Sparse form of a dense matrix, explicit zeros left out."""
-    matrix = np.asarray(matrix, np.float32)
-    row_of, columns = np.nonzero(matrix)
-    counts = np.bincount(row_of, minlength=matrix.shape[0])
-    return FeatureRows(
-        offsets=np.concatenate([[0], np.cumsum(counts)]).astype(np.int64),
-        columns=columns.astype(np.int64),
-        values=matrix[row_of, columns],
-        dimension=matrix.shape[1],
-    )
 
 
 def hyperparameters(rows, predictor_type, **others):
@@ -96,7 +85,7 @@ def labels_for(generator, rows, predictor_type):
 
 def compiled_gradient(matrix, labels, parameters, rank, decays, predictor_type):
     """The gradient of all rows at once, in float64, laid out like ``parameters``."""
-    rows = dense_rows(matrix)
+    rows = rows_of(matrix)
     dimension = rows.dimension
     records = np.zeros((dimension, rank + 1))
     records[:, :rank] = parameters[1 + dimension :].reshape(dimension, rank)
@@ -145,7 +134,7 @@ def test_training_follows_adam_as_it_is_printed(predictor_type, others):
     rank, epochs, decay = 2, 12, 0.9
     matrix = generator.normal(size=(20, 4)).astype(np.float32)
     labels = labels_for(generator, 20, predictor_type)
-    rows = dense_rows(matrix)
+    rows = rows_of(matrix)
     settings = {
         "num_factors": rank,
         "mini_batch_size": 20,
@@ -191,7 +180,7 @@ def test_training_follows_adam_as_it_is_printed(predictor_type, others):
 
 def test_a_feature_takes_its_first_full_step_whenever_it_first_appears():
     # Column 1 is seen by the last batch only. Adam's first step is the learning rate, in size.
-    rows = dense_rows([[1, 0]] * 40 + [[0, 1]])
+    rows = rows_of([[1, 0]] * 40 + [[0, 1]])
     labels = np.array([1.0] * 40 + [1.0], np.float32)
 
     machine = fit(
@@ -225,7 +214,7 @@ def planted_problem(generator, predictor_type):
         labels = generator.random(count) < 1 / (1 + np.exp(-scores))
     else:
         labels = scores + 0.05 * generator.normal(size=count)
-    return dense_rows(matrix), labels.astype(np.float32), linear, factors
+    return rows_of(matrix), labels.astype(np.float32), linear, factors
 
 
 @pytest.mark.parametrize(("predictor_type", "tolerance"), [(REGRESSOR, 0.03), (CLASSIFIER, 0.35)])
@@ -274,7 +263,7 @@ def test_an_epoch_summary_is_the_mean_over_the_rows(predictor_type):
     generator = np.random.default_rng(13)
     matrix = sparse_matrix(generator, 50, 6)
     labels = labels_for(generator, 50, predictor_type)
-    rows = dense_rows(matrix)
+    rows = rows_of(matrix)
     seen = []
 
     machine = fit(
@@ -303,7 +292,7 @@ def test_an_epoch_summary_is_the_mean_over_the_rows(predictor_type):
 
 
 def untrained(**others):
-    rows = dense_rows(np.eye(2000))
+    rows = rows_of(np.eye(2000))
     still = {"bias_lr": 0, "linear_lr": 0, "factors_lr": 0}
     return fit(
         rows,
@@ -340,7 +329,7 @@ def test_constant_initial_values_are_the_asked_value():
 
 
 def test_rows_without_features_teach_the_bias_alone():
-    rows = dense_rows(np.zeros((400, 3)))
+    rows = rows_of(np.zeros((400, 3)))
     labels = np.full(400, 2.5, np.float32)
 
     machine = fit(
@@ -354,7 +343,7 @@ def test_rows_without_features_teach_the_bias_alone():
 
 
 def test_training_that_leaves_the_finite_numbers_is_refused():
-    rows = dense_rows(np.full((10, 3), 1e20))
+    rows = rows_of(np.full((10, 3), 1e20))
 
     with pytest.raises(DivergedError, match="diverged in epoch"):
         fit(rows, np.ones(10, np.float32), hyperparameters(rows, REGRESSOR, epochs=3), quietly)
@@ -394,7 +383,7 @@ def test_averaging_hands_over_the_weighted_mean_of_the_epochs():
 
 def test_the_epoch_that_does_best_on_held_out_rows_is_handed_over_and_training_stops_after_it():
     generator = np.random.default_rng(8)
-    rows = dense_rows(generator.random((60, 30)) < 0.3)
+    rows = rows_of(generator.random((60, 30)) < 0.3)
     labels = labels_for(generator, 60, CLASSIFIER)
     seen = []
     others = {"linear_lr": 0.2, "factors_lr": 0.2, "factors_init_sigma": 0.3, "seed": 3}

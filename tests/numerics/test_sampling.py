@@ -16,17 +16,9 @@ from recommender.features import FeatureRows
 from recommender.machine import FactorizationMachine, predict, score, sigmoid
 from scipy import sparse, stats
 
+from testbed.matrices import rows_of
+
 CLASSIFIER, REGRESSOR = "binary_classifier", "regressor"
-
-
-def rows_of(matrix):
-    matrix = sparse.csr_array(np.asarray(matrix, np.float32))
-    return FeatureRows(
-        matrix.indptr.astype(np.int64),
-        matrix.indices.astype(np.int64),
-        matrix.data,
-        matrix.shape[1],
-    )
 
 
 def columns_of(matrix):

@@ -29,6 +29,16 @@ def admitted(settings: AdmitUploadSettings) -> str:
     return name
 
 
+def dead_while_it_trained(stage: Stage, settings: AdmitUploadSettings, status: str | None) -> str:
+    """A run that was aborted, and what became of its training job; ``None``: it never was."""
+    dead = admitted(settings)
+    leases.note_training_job(settings.state_table, "films", dead, "matinee-job")
+    if status is not None:
+        stage.sagemaker.jobs["matinee-job"] = {"TrainingJobStatus": status}
+    stage.end(dead, "ABORTED")
+    return dead
+
+
 class Fault:
     """Lets ``start_execution`` fail once, before or after it took effect."""
 
@@ -109,10 +119,7 @@ def test_handing_on_can_be_repeated_until_the_next_run_is_started(
 def test_a_dead_owner_is_taken_over_and_its_training_job_stopped(
     stage: Stage, settings: AdmitUploadSettings
 ) -> None:
-    dead = admitted(settings)
-    leases.note_training_job(settings.state_table, "films", dead, "matinee-job")
-    stage.sagemaker.jobs["matinee-job"] = {"TrainingJobStatus": "InProgress"}
-    stage.end(dead, "ABORTED")
+    dead_while_it_trained(stage, settings, "InProgress")
 
     name = admitted(settings)
     assert stage.sagemaker.jobs["matinee-job"]["TrainingJobStatus"] == "Stopping"
@@ -124,20 +131,14 @@ def test_a_dead_owner_is_taken_over_and_its_training_job_stopped(
 def test_a_training_job_that_ended_or_never_was_does_not_stand_in_the_way(
     stage: Stage, settings: AdmitUploadSettings, status: str | None
 ) -> None:
-    dead = admitted(settings)
-    leases.note_training_job(settings.state_table, "films", dead, "matinee-job")
-    if status is not None:
-        stage.sagemaker.jobs["matinee-job"] = {"TrainingJobStatus": status}
-    stage.end(dead, "ABORTED")
+    dead_while_it_trained(stage, settings, status)
     assert running(stage) == [] != [admitted(settings)]
 
 
 def test_while_the_job_of_a_dead_owner_cannot_be_stopped_nobody_takes_its_place(
     stage: Stage, settings: AdmitUploadSettings
 ) -> None:
-    dead = admitted(settings)
-    leases.note_training_job(settings.state_table, "films", dead, "matinee-job")
-    stage.end(dead, "ABORTED")
+    dead = dead_while_it_trained(stage, settings, None)
     stage.sagemaker.troubles["StopTrainingJob"] = [RefusalError("ThrottlingException", "slow")]
     with pytest.raises(ServiceUnavailableError):
         admission.admit("films", settings)
@@ -158,10 +159,7 @@ def test_freeing_an_abandoned_catalog_starts_what_arrived_meanwhile(
 def test_freeing_an_abandoned_catalog_stops_its_training_job(
     stage: Stage, settings: AdmitUploadSettings
 ) -> None:
-    dead = admitted(settings)
-    leases.note_training_job(settings.state_table, "films", dead, "matinee-job")
-    stage.sagemaker.jobs["matinee-job"] = {"TrainingJobStatus": "InProgress"}
-    stage.end(dead, "ABORTED")
+    dead = dead_while_it_trained(stage, settings, "InProgress")
     admission.free_abandoned("films", dead, settings)
     assert stage.sagemaker.jobs["matinee-job"]["TrainingJobStatus"] == "Stopping"
 

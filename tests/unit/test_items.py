@@ -110,3 +110,13 @@ def test_any_bytes_are_items_or_malformed_items(data: bytes) -> None:
 def test_a_first_line_that_splits_otherwise_than_all_others_does_not_lose_their_titles() -> None:
     data = b"id|::titlt|kind\n" + b"".join(b"%d|Film %d|a\n" % (n, n) for n in range(30))
     assert parse_items(KEY, data)["7"] == "Film 7"
+
+
+def test_a_stray_quotation_mark_costs_its_own_row_only() -> None:
+    data = b'item,title\n1,First\n2,"Stray\n3,Third\n4,"Fourth, the"\n5,"Fifth"\n'
+    assert parse_items(KEY, data) == {"1": "First", "3": "Third", "4": "Fourth, the", "5": "Fifth"}
+
+
+def test_a_quoted_title_may_go_over_lines() -> None:
+    data = b'item,title\n1,"First ""of"",\nall, 2,"\n3,Third\n'
+    assert parse_items(KEY, data) == {"1": 'First "of", all, 2,', "3": "Third"}

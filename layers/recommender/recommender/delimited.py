@@ -144,13 +144,18 @@ def records(lines: Sequence[str], delimiter: str, first_line: int) -> Iterator[R
 def _read_quoted(lines: Sequence[str], delimiter: str) -> tuple[list[str] | None, int]:
     """Read the first record of the lines, and say how many of them it takes.
 
+    One that goes over several lines must quote as it should, nothing but a delimiter or the line's
+    end after a closing mark: else a stray mark would end at another row's opening one, and take
+    the rows between with it.
+
     Returns:
-        ``(None, 1)`` if the record is still open when the lines end.
+        ``(None, 1)`` if the record is still open when the lines end, or does not quote so.
     """
     # A line of our own after the last one: a reader that needs it was still within quotes.
     ended = [line + "\n" for line in lines]
     ended.append("\n")
-    reader = csv.reader(ended, delimiter=delimiter, skipinitialspace=True)
+    strict = len(lines) > 1
+    reader = csv.reader(ended, delimiter=delimiter, skipinitialspace=True, strict=strict)
     try:
         cells = next(reader)
     except csv.Error:  # a cell longer than the module allows, or a bare carriage return

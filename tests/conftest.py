@@ -1,9 +1,19 @@
-"""How the tests share the processors: a file at a time, and the local stack's in one process."""
+"""How the tests share the processors: a file at a time, and the local stack's in one process.
+
+Property tests try the same examples in every run, so that nobody's change is blamed for what
+another one did. ``pytest --hypothesis-profile=search`` looks for new ones.
+"""
 
 from collections.abc import Generator
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
+
+# A deadline would time the machine's other work.
+settings.register_profile("same", deadline=None, derandomize=True, database=None)
+settings.register_profile("search", deadline=None, max_examples=5_000)
+settings.load_profile("same")
 
 _STACK = Path(__file__).parent / "e2e"
 

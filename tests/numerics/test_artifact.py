@@ -326,7 +326,7 @@ def test_params_cut_anywhere_are_refused():
 @given(
     changes=st.lists(st.tuples(st.integers(0, 10**6), st.integers(0, 255)), min_size=1, max_size=4)
 )
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 def test_changed_params_give_finite_weights_or_a_refusal(changes):
     params = bytearray((FIXTURES / "mxnet-1.9.1-row-sparse.params").read_bytes())
     for place, byte in changes:
@@ -342,7 +342,7 @@ def test_changed_params_give_finite_weights_or_a_refusal(changes):
 @given(
     changes=st.lists(st.tuples(st.integers(0, 10**6), st.integers(0, 255)), min_size=1, max_size=4)
 )
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 def test_a_changed_zip_gives_finite_weights_or_a_refusal(changes):
     data = bytearray(write_model_zip(make_machine(5, 2), {"epochs": "3"}))
     for place, byte in changes:

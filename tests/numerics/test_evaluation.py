@@ -35,7 +35,7 @@ def pair_count_auc(labels, scores):
         max_size=60,
     )
 )
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 def test_classification_metrics_equal_their_definitions(rows):
     labels = np.array([float(label) for label, _ in rows], np.float32)
     chances = np.array([chance for _, chance in rows])
@@ -141,7 +141,7 @@ def plain_ranking(users, lists, likes, n_items):
     likes=st.lists(st.tuples(st.integers(-1, 9), st.integers(-1, 11)), max_size=30),
     seed=st.integers(0, 2**32 - 1),
 )
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 def test_ranking_metrics_equal_a_count_user_by_user(users, length, likes, seed):
     rng = np.random.default_rng(seed)
     lists = [rng.permutation(12)[:length].tolist() for _ in users]

@@ -65,7 +65,7 @@ def test_score_equals_the_double_sum_over_pairs(counts, rank):
     block=st.integers(1, 40),
     seed=st.integers(0, 2**32 - 1),
 )
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 def test_the_size_of_a_block_changes_no_score(counts, rank, block, seed):
     rng = np.random.default_rng(seed)
     rows, machine = make_rows(counts, 9, rng), make_machine(9, rank, rng)

@@ -78,7 +78,7 @@ def test_top_items_equal_a_full_sort(items, n, rank):
     block=st.sampled_from([1, 700, 1 << 20]),
     seed=st.integers(0, 2**32 - 1),
 )
-@settings(max_examples=120, deadline=None)
+@settings(max_examples=120)
 def test_ties_scales_and_blocks_change_nothing(
     users, items, n, rank, levels, scale, density, block, seed
 ):
@@ -230,7 +230,7 @@ def test_numbers_that_do_not_exist_are_refused(users, items):
 @given(
     pairs=st.lists(st.tuples(st.integers(0, 5), st.integers(0, 9)), max_size=60),
 )
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 def test_seen_items_are_the_distinct_items_of_each_user(pairs):
     users = np.array([user for user, _ in pairs], np.int64)
     items = np.array([item for _, item in pairs], np.int64)

@@ -166,7 +166,7 @@ def test_every_record_of_movielens_100k_takes_64_bytes():
     labelled=st.booleans(),
     seed=st.integers(0, 2**32 - 1),
 )
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 def test_any_rows_are_written_as_the_sdk_writes_them(sdk_write, counts, dimension, labelled, seed):
     rng = np.random.default_rng(seed)
     offsets = np.concatenate(([0], np.cumsum(counts))).astype(np.int64)
@@ -192,7 +192,7 @@ def test_any_rows_are_written_as_the_sdk_writes_them(sdk_write, counts, dimensio
     labelled=st.booleans(),
     seed=st.integers(0, 2**32 - 1),
 )
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 def test_the_fast_writer_of_pairs_agrees_with_the_general_one(dimension, count, labelled, seed):
     rng = np.random.default_rng(seed)
     users = ((dimension - 1) ** rng.random(count)).astype(np.int64) - 1
@@ -264,7 +264,7 @@ def outcome(data: bytes) -> tuple[object, ...]:
     stream=st.sampled_from(STREAMS),
     changes=st.lists(st.tuples(st.integers(0, 10**6), st.integers(0, 255)), min_size=1, max_size=3),
 )
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=400)
 def test_a_common_form_is_read_as_any_other_is(stream, changes):
     data = bytearray(stream)
     for place, byte in changes:
@@ -383,7 +383,7 @@ def test_a_stream_cut_anywhere_but_between_records_is_refused():
 
 
 @given(place=st.integers(0, len(sample()) - 1), byte=st.integers(0, 255))
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 def test_a_changed_byte_gives_consistent_rows_or_a_damaged_record(place, byte):
     data = bytearray(sample())
     data[place] = byte
@@ -392,7 +392,7 @@ def test_a_changed_byte_gives_consistent_rows_or_a_damaged_record(place, byte):
 
 
 @given(data=st.binary(max_size=200))
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 def test_any_body_gives_rows_or_a_damaged_record(data):
     framed = MAGIC + struct.pack("<I", len(data)) + data + b"\0" * (-len(data) % 4)
     offset = damage_found(ONE_RECORD + framed)

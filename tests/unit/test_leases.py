@@ -390,7 +390,6 @@ def test_the_lease_behaves_like_one_written_on_paper(stage: Stage) -> None:
         settings=settings(
             max_examples=15,
             stateful_step_count=20,
-            deadline=None,
             suppress_health_check=[HealthCheck.too_slow],
         ),
     )

@@ -594,3 +594,8 @@ def test_a_header_that_is_damaged_does_not_put_the_columns_into_another_order(he
     with pytest.raises(MalformedRatingsError, match="looks like a header") as caught:
         parse_ratings(KEY, f"{header}\n{rows}".encode(), 0.1)
     assert caught.value.line == 1
+
+
+def test_a_file_most_of_whose_lines_are_too_short_is_refused_all_the_same() -> None:
+    with pytest.raises(MalformedRatingsError):
+        parse_ratings(KEY, b'"\r\r;;', 0.1)

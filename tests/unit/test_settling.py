@@ -5,7 +5,7 @@ from collections import defaultdict
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from recommender import settling, spool
 from recommender.catalog import CatalogConfig
@@ -61,7 +61,6 @@ def latest(rows: list[Row]) -> list[Row]:
     return [row for place, row in enumerate(rows) if place in kept]
 
 
-@settings(deadline=None)
 @given(st.lists(st.tuples(ROWS, st.booleans()), min_size=1, max_size=4))
 def test_given_test_files_are_kept_apart_and_later_ratings_win(files: Files) -> None:
     files = [*files, ([("9", "9", 1.0, 1)], True)]
@@ -86,7 +85,6 @@ def test_given_test_files_are_kept_apart_and_later_ratings_win(files: Files) -> 
     assert not numbers
 
 
-@settings(deadline=None)
 @given(st.lists(ROWS, min_size=1, max_size=3), st.integers(1, 3))
 def test_the_latest_ratings_of_each_user_are_set_aside(files: list[list[Row]], last: int) -> None:
     rows = latest([row for part in files for row in part])

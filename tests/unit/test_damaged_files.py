@@ -249,8 +249,10 @@ def test_a_damaged_side_file_is_refused_or_has_every_row_that_was_left_alone(for
         sound = [line.removesuffix(b"\r") for line in data.split(b"\n")]
         last = {side_row(line, form)[0]: side_row(line, form) for line in sound if line in known}
         changed = [line for line in sound if line not in known]
-        if any(b'"' in line for line in changed) and form != "json":
-            continue  # a title may go over several lines, and take what follows with it
+        if sum(line.count(b'"') for line in changed) > 1 and form != "json":
+            continue  # two stray marks may be a title's that goes over several lines
+        if form != "json" and original[0] not in sound:
+            continue  # the cells are of other columns now
         if rng.random() < 0.3:
             data = gzip.compress(data)
         titles = accepted_by(partial(parse_items, KEY, data))

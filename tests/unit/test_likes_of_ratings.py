@@ -10,6 +10,7 @@ from recommender import factors
 from recommender.artifact import read_artifact
 from recommender.machine import REGRESSOR, LikeLink
 from recommender.ranking import split_machine
+from recommender.runs import RunFiles
 from recommender.vocabulary import Vocabulary
 
 from functions.predict import app
@@ -92,6 +93,28 @@ def test_a_threshold_that_is_no_probability_is_refused(stage: Stage, threshold: 
     assert answer["detail"] == (
         f"$.threshold: expected a probability of a like, 0 to 1, found {threshold:g}"
     )
+
+
+def told_of(part: bytes, user: str) -> list[dict[str, Any]]:
+    rows = map(json.loads, part.splitlines())
+    return next(list(row["items"]) for row in rows if row["user"] == user)
+
+
+@pytest.mark.parametrize("link", [LINK, None])
+def test_recommendations_tell_probabilities_as_predictions_do(
+    stage: Stage, link: LikeLink | None
+) -> None:
+    served = serve(stage, link)
+    part = stage.kept(RunFiles("films", served.run_id).recommendations(0))
+    event = api_call("GET", "/v1/catalogs/films/users/anna/recommendations")
+    told = stage.run("Predict", app.lambda_handler, event)
+    items = json.loads(told["body"])["items"]
+    assert items == told_of(part, "anna")
+    names = ["item", "title", "score"] + ["like_probability"] * (link is not None)
+    assert [list(item) for item in items] == [names] * len(items)
+    assert items
+    for item in items if link else ():
+        assert item["like_probability"] == pytest.approx(chance(item["score"]))
 
 
 def test_without_a_link_a_pair_is_liked_by_its_rating(stage: Stage) -> None:

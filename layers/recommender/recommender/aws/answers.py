@@ -85,16 +85,12 @@ def recommendations(
     else:
         items = popular_items(run.item_likes, request.limit)
     scores = run.model.predict_pairs(np.full(len(items), number), items)
-    ids = run.vocabulary.items
     return {
         "user": name,
         "user_known": number >= 0,
         "basis": "personal" if number >= 0 else "popular",
         "model_version": run.run_id,
-        "items": [
-            {"item": ids[item], "title": run.titles.get(ids[item]), "score": float(score)}
-            for item, score in zip(items, scores, strict=True)
-        ],
+        "items": run.told(items, scores),
     }
 
 

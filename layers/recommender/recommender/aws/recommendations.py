@@ -14,27 +14,16 @@ def write_shard(bucket: str, files: RunFiles, number: int, first: int, last: int
 
     Returns:
         URI of the part: one JSON object a user:
-        ``{"user", "items": [{"item", "score", "title"}]}``.
+        ``{"user", "items": [{"item", "title", "score"}]}``, as the API tells it.
     """
     run = serving.load(bucket, files.catalog, files.run_id)
     top_n = read_plan(bucket, files).config.top_n
     found, raw = top_items(run.model, np.arange(first, last), top_n, run.seen)
     scores = link(raw, run.model.predictor_type)
-    users, items = run.vocabulary.users, run.vocabulary.items
-    rows = [
-        {
-            "user": users[first + at],
-            "items": [
-                {
-                    "item": items[item],
-                    "score": float(score),
-                    "title": run.titles.get(items[item]),
-                }
-                for item, score in zip(found[at], scores[at], strict=True)
-                if item >= 0
-            ],
-        }
-        for at in range(last - first)
-    ]
+    rows = []
+    for at in range(last - first):
+        there = found[at] >= 0
+        told = run.told(found[at][there], scores[at][there])
+        rows.append({"user": run.vocabulary.users[first + at], "items": told})
     key = files.recommendations(number)
     return storage.write(bucket, key, json_lines(rows), "application/x-ndjson")

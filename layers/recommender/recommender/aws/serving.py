@@ -14,6 +14,7 @@ from recommender import factors, jobs, recordio
 from recommender.aws import endpoint, sagemaker, side_features, storage
 from recommender.catalog import check_catalog_name
 from recommender.errors import EndpointFailedError, UnknownCatalogError
+from recommender.features import Float64s, Integers
 from recommender.ranking import PairModel
 from recommender.runs import RunFiles, pointer_key
 from recommender.seen_items import SeenItems
@@ -39,6 +40,31 @@ class ServedRun:
     item_likes: NDArray[np.int64]
     like_threshold: float
     features: SideFeatures
+
+    def told(self, items: Integers, scores: Float64s) -> list[dict[str, object]]:
+        """Say of items what people are told: id, title, score, and how likely it is a like.
+
+        Args:
+            items: ``(n,)`` numbers.
+            scores: ``(n,)`` predictions: probabilities of a like or, of a regressor, ratings.
+
+        Returns:
+            ``n`` objects; only of a regressor that knows how its ratings become likes they have a
+            ``like_probability`` beside the ``score``.
+        """
+        link = self.model.like_link
+        told: list[dict[str, object]] = [
+            {
+                "item": self.vocabulary.items[item],
+                "title": self.titles.get(self.vocabulary.items[item]),
+                "score": score,
+            }
+            for item, score in zip(items.tolist(), scores.tolist(), strict=True)
+        ]
+        if link is not None:
+            for one, chance in zip(told, link.probabilities(scores).tolist(), strict=True):
+                one["like_probability"] = chance
+        return told
 
 
 @dataclass(frozen=True)

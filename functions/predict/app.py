@@ -24,7 +24,8 @@ app = APIGatewayRestResolver()
 @app.post("/v1/catalogs/<catalog>/predictions")
 def predictions(catalog: str) -> Response[str]:
     """Score pairs of user and item."""
-    request = parse_predictions(app.current_event.decoded_body)
+    event = app.current_event
+    request = parse_predictions(event.body, is_base64=bool(event.is_base64_encoded))
     return _answer(answers.predictions(_settings(), catalog, request))
 
 

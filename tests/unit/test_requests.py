@@ -1,5 +1,6 @@
 """What API callers may ask."""
 
+import base64
 import contextlib
 import json
 
@@ -76,6 +77,17 @@ def test_what_is_no_json_is_a_bad_body(body: str | None) -> None:
     error = refusal(body)
     assert error.where == "body"
     assert len(str(error)) < 300
+
+
+def test_a_body_in_base64_is_read() -> None:
+    body = base64.b64encode(json.dumps({"pairs": [PAIR]}).encode()).decode()
+    assert parse_predictions(body, is_base64=True).pairs == (("196", "242"),)
+
+
+@pytest.mark.parametrize("body", ["e", "{}", "é", base64.b64encode(b"\xff\xfe{}x").decode(), None])
+def test_what_is_no_json_in_base64_is_a_bad_body(body: str | None) -> None:
+    with pytest.raises(InvalidRequestError, match="body: is not JSON"):
+        parse_predictions(body, is_base64=True)
 
 
 @pytest.mark.parametrize("body", ["[]", "null", '"text"', "7", "true"])

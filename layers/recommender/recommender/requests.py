@@ -1,5 +1,6 @@
 """What API callers may ask, checked before anything is looked up."""
 
+import base64
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -31,16 +32,21 @@ class RecommendationRequest:
     exclude_seen: bool
 
 
-def parse_predictions(body: str | None) -> PredictionRequest:
+def parse_predictions(body: str | None, *, is_base64: bool = False) -> PredictionRequest:
     """Read ``{"pairs": [{"user": "196", "item": "242"}], "threshold": 0.5}``.
 
     Ids may be strings or whole numbers.
+
+    Args:
+        body: the request's, in UTF-8 if it is base64 of bytes.
+        is_base64: whether it is.
 
     Raises:
         InvalidRequestError: it is something else; the message says where and what was expected.
     """
     try:
-        document = json.loads(body or "", parse_constant=_refuse_constant)
+        text = base64.b64decode(body or "", validate=True) if is_base64 else body or ""
+        document = json.loads(text, parse_constant=_refuse_constant)
     except (ValueError, RecursionError) as error:
         raise InvalidRequestError("body", f"is not JSON: {error}") from error
     if not isinstance(document, dict):

@@ -77,8 +77,7 @@ class EpochChoice:
             factors=np.ascontiguousarray(parameters[:, :-1], np.float32),
             predictor_type=self._settings.predictor_type,
         )
-        finite = np.isfinite(machine.linear).all() and np.isfinite(machine.factors).all()
-        if not (np.isfinite(machine.bias) and finite):
+        if not machine.is_finite:
             raise DivergedError(self._epoch, "a parameter is not finite")
         return machine
 

@@ -55,13 +55,14 @@ def fit_by_sampling(
         sampled = _sample_rows(rows, labels, settings, after_sweeps, say)
     else:
         sampled = _sample_pairs(pairs, rows.dimension, labels, settings, after_sweeps, say)
-    machine = FactorizationMachine(
-        bias=float(np.float32(sampled.bias)),
-        linear=sampled.weights.astype(np.float32),
-        factors=sampled.factors.astype(np.float32),
-        predictor_type=settings.predictor_type,
-    )
-    if not (np.isfinite(machine.linear).all() and np.isfinite(machine.factors).all()):
+    with np.errstate(over="ignore"):  # what is too large is told below
+        machine = FactorizationMachine(
+            bias=float(np.float32(sampled.bias)),
+            linear=sampled.weights.astype(np.float32),
+            factors=sampled.factors.astype(np.float32),
+            predictor_type=settings.predictor_type,
+        )
+    if not machine.is_finite:
         raise DivergedError(sampled.sweeps - 1, "a parameter is not finite")
     with_link = settings.like_threshold is not None and not _classifies(settings)
     return Fitted(machine, sampled.like_link if with_link else None)

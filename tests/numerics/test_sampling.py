@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from factorization_machines.calibration import fit_link
 from factorization_machines.collapse import cut_products
+from factorization_machines.errors import DivergedError
 from factorization_machines.fields import Pairs, add_implicit_features, find_pairs
 from factorization_machines.hyperparameters import parse_hyperparameters
 from factorization_machines.likelihoods import Gaussian, OrderedProbit
@@ -586,3 +587,18 @@ def test_the_same_seed_gives_the_same_bits_and_another_seed_others(chains):
 
     assert bits(1) == bits(1)
     assert bits(1) != bits(2)
+
+
+@pytest.mark.parametrize("matrix", [np.zeros((2, 1)), np.eye(2)], ids=["bias alone", "weights"])
+def test_a_machine_that_leaves_the_finite_numbers_is_refused_without_a_warning(matrix):
+    rows = rows_of(matrix)
+
+    with pytest.raises(DivergedError, match="a parameter is not finite"):
+        sampled(
+            rows,
+            np.array([-3e38, 3e38], np.float32),
+            REGRESSOR,
+            num_factors=1,
+            draws=2,
+            burn_in=0,
+        )

@@ -86,6 +86,12 @@ class FactorizationMachine:
         """Number of factors of a column ``k``."""
         return int(self.factors.shape[1])
 
+    @property
+    def is_finite(self) -> bool:
+        """Whether every parameter is."""
+        parameters = (self.bias, self.linear, self.factors)
+        return all(bool(np.isfinite(one).all()) for one in parameters)
+
 
 def sigmoid(scores: Floats) -> Float64s:
     """Map log-odds to probabilities, without overflow at either end.

@@ -144,6 +144,18 @@ def test_a_file_of_features_alone_gives_features_and_no_titles(stage: Stage) -> 
     assert [one["column"] for one in stage.kept_json(files.plan)["features"]] == ["mood"]
 
 
+@pytest.mark.parametrize("text", ["item,mood\n242,dark\n", '{"item": "242", "mood": "dark"}\n'])
+def test_a_file_without_titles_that_nothing_is_learned_from_does_no_harm(
+    stage: Stage, text: str
+) -> None:
+    upload_films(stage)
+    stage.upload("catalogs/films/config.json", json.dumps({"features": {}}))
+    stage.upload(films.ITEMS_KEY, text)
+    files = encode(stage)
+    assert stage.kept_json(files.titles) == {}
+    assert stage.kept_json(files.plan)["features"] == []
+
+
 def test_features_of_a_file_that_is_not_there_end_the_run_before_any_cost(stage: Stage) -> None:
     upload_films(stage)
     stage.upload("catalogs/films/config.json", json.dumps(CONFIG))

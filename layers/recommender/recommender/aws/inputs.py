@@ -109,9 +109,10 @@ def _side_files(
     tables: dict[str, SideTable] = {}
     for noun in ("item", "user"):
         file = snapshot.catalog_file(f"{noun}s")
-        wanted = config.features is None or noun in config.features
+        declared = config.features is not None and noun in config.features
+        wanted = config.features is None or declared
         if file is None:
-            if config.features and noun in config.features:
+            if declared:
                 raise InvalidConfigError(
                     f"catalogs/{snapshot.catalog}/config.json",
                     f"$.features.{noun}s",
@@ -121,20 +122,19 @@ def _side_files(
         if noun == "user" and not wanted:
             continue
         data = storage.read_version(bucket, file)
-        if wanted:
-            table = _table(file.key, data, noun, config)
-            if table is not None:
-                tables[noun] = table
-        if noun == "item" and (noun not in tables or has_title(tables[noun])):
+        table = _table(file.key, data, noun, declared=declared)
+        if table is not None and wanted:
+            tables[noun] = table
+        if noun == "item" and (table is None or has_title(table)):
             titles = parse_items(file.key, data)
     return titles, tables
 
 
-def _table(key: str, data: bytes, noun: str, config: CatalogConfig) -> SideTable | None:
+def _table(key: str, data: bytes, noun: str, *, declared: bool) -> SideTable | None:
     """Read a side file. One of titles alone may be a table for `parse_items` only."""
     try:
         return parse_side(key, data, noun)
     except MalformedItemsError:
-        if noun == "item" and config.features is None:
+        if noun == "item" and not declared:
             return None
         raise

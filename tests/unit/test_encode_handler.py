@@ -108,6 +108,16 @@ def test_the_train_channel_lies_in_as_many_equal_files_as_asked_for(stage: Stage
     assert joined == stage.kept(f"runs/films/{whole}/train/part-00000.pbr")
 
 
+def test_a_limit_on_what_the_model_will_not_have_ends_the_run_before_any_cost(
+    stage: Stage,
+) -> None:
+    upload_films(stage)
+    config = {"hyperparameters": {"solver": "adam"}, "gate": {"maximum": {"rmse": 0.9}}}
+    stage.upload("catalogs/films/config.json", json.dumps(config))
+    with pytest.raises(InvalidConfigError, match=r"\$\.gate\.maximum\.rmse: 0\.9 is not allowed"):
+        encode(stage, admit(stage)["execution"])
+
+
 def test_titles_and_rejects_are_kept(stage: Stage) -> None:
     upload_films(stage)
     stage.upload("ratings/films/more.csv", "user,item,rating\nanna,242,5\nanna,é,many\n")

@@ -3,8 +3,15 @@
 import numpy as np
 import pytest
 from recommender.catalog import CatalogConfig
+from recommender.errors import InvalidConfigError
 from recommender.features import FeatureRows
-from recommender.hyperparameters import job_hyperparameters, learns_from_ratings, settle_features
+from recommender.gates import Gate
+from recommender.hyperparameters import (
+    check_limits,
+    job_hyperparameters,
+    learns_from_ratings,
+    settle_features,
+)
 from recommender.side_features import SideFeatures
 from recommender.vocabulary import Vocabulary
 
@@ -75,3 +82,37 @@ def test_features_are_found_out_only_where_groups_of_columns_have_priors_of_thei
     stack: dict[str, str], config: CatalogConfig, expected: object
 ) -> None:
     assert settle_features(config, stack).features == expected
+
+
+@pytest.mark.parametrize(
+    ("stack", "predictor_type", "gate", "words"),
+    [
+        (
+            GIBBS,
+            "binary_classifier",
+            Gate(maximum={"rmse": 0.9}),
+            "maximum.rmse: 0.9 is not allowed; a binary classifier has accuracy, cross_entropy",
+        ),
+        (
+            BUILT_IN,
+            "regressor",
+            Gate(minimum={"ndcg": 0.1, "auc": 0.7}),
+            "minimum.auc: 0.7 is not allowed; a regressor has rmse, mae, hit_rate, ndcg, coverage",
+        ),
+    ],
+)
+def test_a_limit_on_what_the_model_will_not_have_is_refused(
+    stack: dict[str, str], predictor_type: str, gate: Gate, words: str
+) -> None:
+    config = CatalogConfig(predictor_type=predictor_type, gate=gate)
+    with pytest.raises(InvalidConfigError) as refusal:
+        check_limits("config.json", config, stack)
+    assert words in str(refusal.value)
+
+
+@pytest.mark.parametrize("kind", ["binary_classifier", "regressor"])
+def test_whatever_gibbs_trains_may_be_limited_by_its_likes(kind: str) -> None:
+    limits = Gate(minimum={"auc": 0.7, "hit_rate": 0.1}, maximum={"cross_entropy": 0.6})
+    check_limits("config.json", CatalogConfig(predictor_type=kind, gate=limits), GIBBS)
+    chosen = CatalogConfig(predictor_type=kind, gate=limits, hyperparameters=GIBBS)
+    check_limits("config.json", chosen, BUILT_IN)

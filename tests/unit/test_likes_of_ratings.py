@@ -45,7 +45,7 @@ class Served:
         return self.stage.kept_json(f"runs/films/{self.run_id}/metrics.json")
 
 
-def serve(stage: Stage, link: LikeLink | None) -> Served:
+def serve(stage: Stage, link: LikeLink | None, **settings: object) -> Served:
     """Run the planted catalog with a model that says 5 or 1 stars, as the ratings are."""
 
     def train(data: State) -> None:
@@ -58,7 +58,9 @@ def serve(stage: Stage, link: LikeLink | None) -> Served:
         )
         stage.sagemaker.complete(data["training"]["trainingJobName"], model)
 
-    stage.upload("catalogs/films/config.json", json.dumps({"predictor_type": REGRESSOR}))
+    stage.upload(
+        "catalogs/films/config.json", json.dumps({"predictor_type": REGRESSOR, **settings})
+    )
     upload_films(stage)
     done = run(stage, admit(stage)["execution"], Outside(stage, trains=train))
     assert done.status == "SUCCEEDED", done.error
@@ -141,6 +143,18 @@ def test_a_regressor_with_a_link_is_judged_by_its_ratings_and_its_likes_are_told
     assert (found["accuracy"], found["f1"], found["auc"]) == (1, 1, 1)
     assert judged["verdict"] == "promoted"
     assert "RMSE" in judged["reasons"][0]
+
+
+def test_a_regressor_with_a_link_may_be_limited_by_its_likes(stage: Stage) -> None:
+    judged = serve(
+        stage,
+        LINK,
+        hyperparameters={"solver": "gibbs"},
+        gate={"minimum": {"auc": 0.99}, "maximum": {"cross_entropy": 0.01}},
+    ).judged()
+    assert judged["verdict"] == "rejected"
+    (reason,) = judged["reasons"]
+    assert "cross_entropy 0.0543 is above gate.maximum" in reason
 
 
 def test_a_regressor_without_a_link_has_no_figures_of_likes(stage: Stage) -> None:

@@ -13,7 +13,7 @@ import fastjsonschema
 
 from recommender.errors import InvalidCatalogNameError, InvalidConfigError
 from recommender.feature_columns import FeatureColumn
-from recommender.gates import Gate, GateSettings, gate_of, misplaced_limit
+from recommender.gates import Gate, GateSettings, gate_of
 from recommender.rating_form import RatingForm
 
 _NAME = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,30}[a-z0-9])?")
@@ -208,12 +208,6 @@ def _check_together(key: str, settings: _Document) -> None:
         raise InvalidConfigError(
             key, "$.split", f"{_shown(split)} is not allowed; expected fraction or last_per_user"
         )
-    predictor_type = settings.get("predictor_type", CatalogConfig().predictor_type)
-    misplaced = misplaced_limit(settings.get("gate", GateSettings()), predictor_type)
-    if misplaced:
-        path, limit, expected = misplaced
-        reason = f"{_shown(limit)} is not allowed; {expected}"
-        raise InvalidConfigError(key, f"$.gate.{path}", reason)
     features = settings.get("features", _Features())
     for side, wanted in (
         ("users", features.get("users", {})),

@@ -1,15 +1,13 @@
 """The gate's settings: what a new model must reach before it may serve."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TypedDict
 
-RANKING_METRICS = ("hit_rate", "ndcg", "coverage")
-METRICS = {
-    "binary_classifier": ("accuracy", "cross_entropy", "f1", "auc", *RANKING_METRICS),
-    "regressor": ("rmse", "mae", *RANKING_METRICS),
-}
-"""Predictor type -> the metrics that a model of it has, by the names of ``metrics.json``."""
+LIKE_METRICS: Sequence[str] = ("accuracy", "cross_entropy", "f1", "auc")
+RATING_METRICS: Sequence[str] = ("rmse", "mae")
+RANKING_METRICS: Sequence[str] = ("hit_rate", "ndcg", "coverage")
+"""The metrics of a model, by the names of ``metrics.json``."""
 
 
 @dataclass(frozen=True)
@@ -53,19 +51,18 @@ def gate_of(settings: GateSettings) -> Gate:
     )
 
 
-def misplaced_limit(settings: GateSettings, predictor_type: str) -> tuple[str, float, str] | None:
-    """Find a limit on a metric that models of a predictor type have not.
+def misplaced_limit(gate: Gate, known: Sequence[str]) -> tuple[str, float] | None:
+    """Find a limit on a metric that a model will not have.
+
+    Args:
+        gate: the limits.
+        known: the metrics that it will have.
 
     Returns:
-        Its path below ``gate``, its value and what is expected; None if there is none.
+        Its path below ``gate`` and its value; None if there is none.
     """
-    known = METRICS[predictor_type]
-    for side, limits in (
-        ("minimum", settings.get("minimum", {})),
-        ("maximum", settings.get("maximum", {})),
-    ):
+    for side, limits in (("minimum", gate.minimum), ("maximum", gate.maximum)):
         for name, limit in limits.items():
             if name not in known:
-                expected = f"a {predictor_type.replace('_', ' ')} has {', '.join(known)}"
-                return f"{side}.{name}", limit, expected
+                return f"{side}.{name}", limit
     return None

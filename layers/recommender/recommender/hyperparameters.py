@@ -5,6 +5,9 @@ from dataclasses import replace
 from itertools import groupby
 
 from recommender.catalog import CatalogConfig
+from recommender.errors import InvalidConfigError
+from recommender.gates import LIKE_METRICS, RANKING_METRICS, RATING_METRICS, misplaced_limit
+from recommender.machine import BINARY_CLASSIFIER
 from recommender.side_features import SideFeatures
 from recommender.vocabulary import Vocabulary
 
@@ -21,6 +24,36 @@ def settle_features(config: CatalogConfig, stack: Mapping[str, str]) -> CatalogC
     if config.features is None and not learns_from_ratings({**stack, **config.hyperparameters}):
         return replace(config, features={})
     return config
+
+
+def check_limits(key: str, config: CatalogConfig, stack: Mapping[str, str]) -> None:
+    """Refuse limits of the gate on metrics that the model will not have.
+
+    A classifier has those of likes. A regressor has those of ratings, and those of likes where
+    the image tells how its ratings become likes.
+
+    Args:
+        key: the config's key, for the message.
+        config: the catalog's settings.
+        stack: hyperparameters that every catalog starts from.
+
+    Raises:
+        InvalidConfigError: naming the first of them, and what there is.
+    """
+    if config.predictor_type == BINARY_CLASSIFIER:
+        whose, known = "a binary classifier", [*LIKE_METRICS, *RANKING_METRICS]
+    elif learns_from_ratings({**stack, **config.hyperparameters}):
+        whose, known = (
+            "a regressor trained by gibbs",
+            [*RATING_METRICS, *LIKE_METRICS, *RANKING_METRICS],
+        )
+    else:
+        whose, known = "a regressor", [*RATING_METRICS, *RANKING_METRICS]
+    misplaced = misplaced_limit(config.gate, known)
+    if misplaced:
+        path, limit = misplaced
+        reason = f"{limit:g} is not allowed; {whose} has {', '.join(known)}"
+        raise InvalidConfigError(key, f"$.gate.{path}", reason)
 
 
 def job_hyperparameters(

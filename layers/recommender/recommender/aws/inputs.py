@@ -15,7 +15,7 @@ from recommender.errors import (
     MissingRatingsError,
 )
 from recommender.feature_columns import has_title
-from recommender.hyperparameters import settle_features
+from recommender.hyperparameters import check_limits, settle_features
 from recommender.items import parse_items
 from recommender.ratings import Reject, read_ratings
 from recommender.runs import Snapshot
@@ -64,6 +64,8 @@ def read(
         if config_file is None
         else parse_config(config_file.key, storage.read_version(ratings_bucket, config_file))
     )
+    if config_file is not None:
+        check_limits(config_file.key, config, stack)
     config = settle_features(config, stack)
     titles, side_tables = _side_files(ratings_bucket, snapshot, config)
     if not snapshot.rating_files():

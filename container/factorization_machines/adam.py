@@ -239,10 +239,8 @@ def _step(
 
 
 @compiled
-def train_rows(
+def train_epoch(
     order: Integers,
-    first: int,
-    last: int,
     data: Batch,
     batch: Batch,
     classifier: bool,  # noqa: FBT001 - compiled code has no keywords
@@ -260,15 +258,13 @@ def train_rows(
     gradients: Floats,
     totals: Float64s,
 ) -> None:
-    """Train on the rows ``order[first:last]`` in mini-batches, in place.
+    """Train on all rows once, in mini-batches and in place.
 
     A feature's moments move only in batches that hold it, and its bias correction counts its own
     steps; so a rare feature is not thrown by a first step that is corrected as if it were late.
 
     Args:
-        order: row numbers.
-        first: first position in ``order``.
-        last: end position in ``order``.
+        order: row numbers, in the order of training.
         data: all rows, float32.
         batch: room for the rows of a mini-batch, as many as it has labels; the last mini-batch
             may be smaller.
@@ -293,8 +289,8 @@ def train_rows(
     scale, clip, eps = limits[0], limits[1], limits[2]
     last_size = sizes.size - 1
     bias_index = steps_of.size - 1
-    for begin in range(first, last, batch.labels.size):
-        end = min(begin + batch.labels.size, last)
+    for begin in range(0, order.size, batch.labels.size):
+        end = min(begin + batch.labels.size, order.size)
         copy_rows(order, begin, end, data, batch)
         slots, bias_gradient = add_gradients(
             batch,

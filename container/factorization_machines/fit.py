@@ -13,10 +13,6 @@ from factorization_machines.errors import DivergedError
 from factorization_machines.hyperparameters import Hyperparameters, Term
 from factorization_machines.summaries import EpochSummary
 
-# Rows between two looks at the interpreter, which is where a signal is noticed: well below half
-# a second of training even with many factors.
-_ROWS_A_CALL = 1 << 16
-
 
 def fit(
     rows: FeatureRows,
@@ -66,7 +62,6 @@ def fit(
         np.full(rank, settings.factors.weight_decay), settings.linear.weight_decay
     ).astype(np.float32)
     clip = np.inf if settings.clip_gradient is None else settings.clip_gradient
-    stride = max(1, _ROWS_A_CALL // settings.mini_batch_size) * settings.mini_batch_size
     data = adam.Batch(rows.offsets, rows.columns.astype(np.int32), rows.values, labels)
     batch = _room_for_a_batch(adam, rows, settings.mini_batch_size)
     steps_of = np.zeros(dimension + 1, np.int32)
@@ -79,28 +74,25 @@ def fit(
         totals = np.zeros(adam.TOTALS, np.float64)
         order: Integers = generator.permutation(count)
         decay = np.float32(settings.learning_rate_decay**epoch)
-        for first in range(0, count, stride):
-            adam.train_rows(
-                order,
-                first,
-                min(first + stride, count),
-                data,
-                batch,
-                settings.predictor_type == BINARY_CLASSIFIER,
-                records,
-                bias,
-                steps_of,
-                sizes,
-                rates * decay,
-                bias_rate * decay,
-                decays,
-                np.array([settings.bias.weight_decay], np.float32),
-                np.array([settings.rescale_grad, clip, settings.eps], np.float32),
-                slot_of,
-                touched,
-                gradients,
-                totals,
-            )
+        adam.train_epoch(
+            order,
+            data,
+            batch,
+            settings.predictor_type == BINARY_CLASSIFIER,
+            records,
+            bias,
+            steps_of,
+            sizes,
+            rates * decay,
+            bias_rate * decay,
+            decays,
+            np.array([settings.bias.weight_decay], np.float32),
+            np.array([settings.rescale_grad, clip, settings.eps], np.float32),
+            slot_of,
+            touched,
+            gradients,
+            totals,
+        )
         summary = _summarise(adam, totals, epoch, settings, count)
         if not np.isfinite(summary.loss):
             raise DivergedError(epoch, f"the mean loss is {summary.loss}")

@@ -43,7 +43,7 @@ events: .venv/.local .venvs/sam/.installed .venvs/emulator/.installed
 	@.venv/bin/python -m local events
 
 test: install
-	.venv/bin/python -m pytest -n auto --dist loadgroup $(ARGS)
+	.venv/bin/python -m pytest -n auto --dist loadscope --no-loadscope-reorder $(ARGS)
 
 bench-encode: .venv/.dev .venvs/emulator/.installed
 	@.venv/bin/python -m bench.encode $(ARGS)

@@ -5,24 +5,36 @@ another one did. ``pytest --hypothesis-profile=search`` looks for new ones.
 """
 
 from collections.abc import Generator
-from pathlib import Path
 
 import pytest
 from hypothesis import settings
+from xdist.remote import Producer
+from xdist.scheduler import LoadScopeScheduling
 
 # A deadline would time the machine's other work.
 settings.register_profile("same", deadline=None, derandomize=True, database=None)
 settings.register_profile("search", deadline=None, max_examples=5_000)
 settings.load_profile("same")
 
-_STACK = Path(__file__).parent / "e2e"
+_STACK = "tests/e2e/"
+
+
+class _ByFile(LoadScopeScheduling):
+    """Keeps together what shares servers or models that take long to make."""
+
+    def _split_scope(self, nodeid: str) -> str:
+        return _STACK if nodeid.startswith(_STACK) else nodeid.partition("::")[0]
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> _ByFile:
+    """Hand out tests by file, and those of the local stack to one process."""
+    return _ByFile(config, log)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Keep together what shares servers or models that take long to make."""
-    for item in items:
-        group = "stack" if _STACK in item.path.parents else str(item.path)
-        item.add_marker(pytest.mark.xdist_group(group))
+    """Begin with what takes longest."""
+    items.sort(key=lambda item: not item.nodeid.startswith(_STACK))
 
 
 @pytest.hookimpl(wrapper=True)

@@ -20,7 +20,10 @@ _STACK = "tests/e2e/"
 
 
 class _ByFile(LoadScopeScheduling):
-    """Keeps together what shares servers or models that take long to make."""
+    """Keeps together what shares servers or models that take long to make.
+
+    Groups of xdist's own would say the same in fewer words, but pytest 9.2 hides them from it.
+    """
 
     def _split_scope(self, nodeid: str) -> str:
         return _STACK if nodeid.startswith(_STACK) else nodeid.partition("::")[0]

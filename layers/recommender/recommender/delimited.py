@@ -23,7 +23,7 @@ class Layout:
         delimiter: what stands between two cells.
         positions: role of a column -> its index.
         header: whether the first line holds names.
-        width: how many cells a line has as a rule.
+        width: how many cells a line has as a rule, never fewer than a row needs.
     """
 
     delimiter: str

@@ -109,11 +109,9 @@ def read_delimited(
 def _is_row(layout: Layout, into: RatingsBuilder, line: str) -> bool:
     """Whether a line is a row by itself, of as many cells as the file's lines have."""
     cells = cells_of(line, layout.delimiter)
-    needed = [layout.positions[role] for role in REQUIRED_COLUMNS]
-    # Most lines of a damaged file may be too short for a row, and so its width.
-    if len(cells) != max(layout.width, 1 + max(needed)) or line.count('"') % 2:
+    if len(cells) != layout.width or line.count('"') % 2:
         return False
-    user, item, rating = (cells[at] for at in needed)
+    user, item, rating = (cells[layout.positions[role]] for role in REQUIRED_COLUMNS)
     if id_problem(user.strip()) or id_problem(item.strip()):
         return False
     try:

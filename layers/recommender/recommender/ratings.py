@@ -243,7 +243,10 @@ def _detect_layout(key: str, sample: Sequence[tuple[int, str]], form: RatingForm
 
     def layout(delimiter: str, positions: Mapping[str, int], *, header: bool) -> Layout:
         widths = Counter(len(cells_of(line, delimiter)) for _, line in sample)
-        return Layout(delimiter, positions, header, widths.most_common(1)[0][0])
+        # Most lines of a damaged file may be too short for a row.
+        needed = 1 + max(positions[role] for role in REQUIRED_COLUMNS)
+        width = max(widths.most_common(1)[0][0], needed)
+        return Layout(delimiter, positions, header, width)
 
     headers = {d: form.find_columns(cells_of(first_text, d)) for d in delimiters}
     if not form.has_positions:

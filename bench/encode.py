@@ -128,9 +128,9 @@ def _long_tail(rng: np.random.Generator, total: int, size: int, most: int) -> np
 def encode_file(path: Path, folder: Path) -> dict[str, object]:
     """Encode a file from disk to disk: ids, repeats, split, train and test channel."""
     begun = time.perf_counter()
-    from recommender.catalog import CatalogConfig
-    from recommender.encoding import TRAIN, Dataset, RunRows
-    from recommender.ratings import read_ratings
+    from recommender.catalog.config import CatalogConfig
+    from recommender.dataset.encoding import TRAIN, Dataset, RunRows
+    from recommender.ratings.reading import read_ratings
 
     with ThreadPoolExecutor(os.cpu_count()) as threads:
         rows = RunRows(str(folder))
@@ -190,8 +190,8 @@ def _own_process(*arguments: str) -> str:
 def compare_writers(repeats: int) -> dict[str, float]:
     """Time our writers and the SDK's on the same rows, bytes compared first."""
     import scipy.sparse
-    from recommender import recordio
     from recommender.features import FeatureRows
+    from recommender.recordio import rows as recordio
 
     os.environ["SAGEMAKER_SUPPRESS_V2_WARNING"] = "1"
     logging.getLogger("sagemaker.config").setLevel(logging.WARNING)

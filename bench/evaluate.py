@@ -25,15 +25,15 @@ _ROWS_AT_ONCE = 1 << 20
 
 def make_run(rows: int) -> None:
     """Write what a run of so many ratings leaves to its evaluation."""
-    from recommender import factors
-    from recommender.artifact import write_artifact
     from recommender.aws import storage
     from recommender.aws.clients import s3
-    from recommender.catalog import CatalogConfig
-    from recommender.machine import FactorizationMachine
-    from recommender.ranking import split_machine
-    from recommender.runs import RunFiles, pointer_key
-    from recommender.vocabulary import Vocabulary
+    from recommender.catalog.config import CatalogConfig
+    from recommender.dataset.vocabulary import Vocabulary
+    from recommender.model import factors
+    from recommender.model.artifact import write_artifact
+    from recommender.model.machine import FactorizationMachine
+    from recommender.model.ranking import split_machine
+    from recommender.pipeline.runs import RunFiles, pointer_key
 
     s3().create_bucket(Bucket=BUCKET)
     rng = np.random.default_rng(11)
@@ -78,9 +78,10 @@ def make_run(rows: int) -> None:
 
 def evaluate_run() -> dict[str, object]:
     """Evaluate it as the function does."""
-    from recommender.aws import evaluations, storage
-    from recommender.aws.plans import read_plan
-    from recommender.runs import RunFiles
+    from recommender.aws import storage
+    from recommender.pipeline.runs import RunFiles
+    from recommender.steps import evaluations
+    from recommender.steps.plans import read_plan
 
     files = RunFiles(CATALOG, CHALLENGER)
     before = peak_mb()

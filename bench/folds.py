@@ -19,8 +19,8 @@ from pathlib import Path
 
 import numpy as np
 from factorization_machines.solve import solve
-from recommender.evaluation import classification_metrics
-from recommender.machine import predict
+from recommender.evaluation.metrics import classification_metrics
+from recommender.model.machine import predict
 
 from bench.movielens import Ratings, read_ratings, rows_of
 from bench.train import RICH

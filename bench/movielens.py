@@ -4,10 +4,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from recommender.feature_columns import columns_of
+from recommender.catalog.feature_columns import columns_of
+from recommender.catalog.side_features import SideFeatures, make_side_features
+from recommender.catalog.side_tables import parse_side
 from recommender.features import FeatureRows, Float32s, Integers
-from recommender.side_features import SideFeatures, make_side_features
-from recommender.side_tables import parse_side
 
 USERS, ITEMS = 943, 1682
 

@@ -30,10 +30,10 @@ from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
-from recommender.artifact import write_model_zip
 from recommender.features import FeatureRows
-from recommender.machine import FactorizationMachine, predict
-from recommender.recordio import read_predictions, write_pairs
+from recommender.model.artifact import write_model_zip
+from recommender.model.machine import FactorizationMachine, predict
+from recommender.recordio.rows import read_predictions, write_pairs
 
 USERS, ITEMS, RANK = 943, 1682, 16
 DIMENSION = USERS + ITEMS

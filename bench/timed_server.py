@@ -12,9 +12,9 @@ import time
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
-from factorization_machines import serve
-from factorization_machines.application import Application
-from recommender.machine import FactorizationMachine
+from factorization_machines.serving import serve
+from factorization_machines.serving.application import Application
+from recommender.model.machine import FactorizationMachine
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIEnvironment

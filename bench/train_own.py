@@ -7,12 +7,12 @@ import time
 from pathlib import Path
 
 import numpy as np
+from factorization_machines.gibbs.pair_sampling import score_plain
 from factorization_machines.hyperparameters import parse_hyperparameters
-from factorization_machines.pair_sampling import score_plain
 from factorization_machines.solve import solve
-from recommender.evaluation import classification_metrics, regression_metrics
+from recommender.evaluation.metrics import classification_metrics, regression_metrics
 from recommender.features import FeatureRows
-from recommender.machine import predict, sigmoid
+from recommender.model.machine import predict, sigmoid
 
 from bench.movielens import read_ratings, rows_of
 
@@ -99,10 +99,10 @@ def _race(folder: Path, seed: int, target: float) -> dict[str, object]:
     The clock stands while the test set is scored, as it does for the peer. Compiled code is loaded
     beforehand, as the peer's is.
     """
-    from factorization_machines.fields import find_pairs
-    from factorization_machines.likelihoods import OrderedProbit
-    from factorization_machines.pair_sampling import PairSampler
-    from factorization_machines.randomness import random_state
+    from factorization_machines.gibbs.fields import find_pairs
+    from factorization_machines.gibbs.likelihoods import OrderedProbit
+    from factorization_machines.gibbs.pair_sampling import PairSampler
+    from factorization_machines.gibbs.randomness import random_state
 
     warm()
     train, test = read_ratings(folder / "ua.base"), read_ratings(folder / "ua.test")

@@ -11,7 +11,7 @@ import time
 from pathlib import Path
 
 import numpy as np
-from recommender.evaluation import classification_metrics, regression_metrics
+from recommender.evaluation.metrics import classification_metrics, regression_metrics
 from recommender.features import FeatureRows
 
 from bench.movielens import ITEMS, USERS, Ratings, group_sizes, read_ratings, side_features

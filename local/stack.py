@@ -216,7 +216,7 @@ class Stack:
             "SettleSeconds": str(self.settle_seconds),
             "PollSeconds": str(self.poll_seconds),
             "TrainingImage": IMAGE,
-            # A shorter limit allows closer looks; see recommender.training.poll_seconds.
+            # A shorter limit allows closer looks; see recommender.pipeline.training.poll_seconds.
             "TrainingMaxSeconds": "600",
         }
 

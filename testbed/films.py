@@ -9,8 +9,9 @@ import math
 from collections.abc import Iterator
 
 import numpy as np
-from recommender.artifact import write_artifact
-from recommender.machine import BINARY_CLASSIFIER, FactorizationMachine, LikeLink
+from recommender.model.artifact import write_artifact
+from recommender.model.machine import FactorizationMachine, LikeLink
+from recommender.predictor_types import BINARY_CLASSIFIER
 
 USERS = ("196", "anna", "b+c", "d%20e", "f g", "h&i", "josé", "k", "l", "m", "n", "o")
 ITEMS = ("242", "a movie", "b+b", "c%63", "d", "e", "f", "g", "é", "z")

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from recommender.vocabulary import Vocabulary
+from recommender.dataset.vocabulary import Vocabulary
 
 from functions.admit_upload import app as admit_upload
 from testbed import films

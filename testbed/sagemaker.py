@@ -15,9 +15,9 @@ from botocore.compat import HTTPHeaders
 from botocore.model import OperationModel
 from botocore.response import StreamingBody
 from botocore.validate import validate_parameters
-from recommender.artifact import read_artifact
-from recommender.machine import FactorizationMachine, predict
-from recommender.recordio import read_rows
+from recommender.model.artifact import read_artifact
+from recommender.model.machine import FactorizationMachine, predict
+from recommender.recordio.rows import read_rows
 
 from testbed.template import ACCOUNT, REGION
 

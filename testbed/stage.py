@@ -16,8 +16,9 @@ from botocore.model import OperationModel
 from moto import mock_aws
 from moto.core.base_backend import BackendDict
 from moto.stepfunctions.models import stepfunctions_backends
-from recommender.aws import clients, serving
+from recommender.aws import clients
 from recommender.observability import metrics
+from recommender.steps import serving
 
 from testbed import template
 from testbed.sagemaker import SageMaker

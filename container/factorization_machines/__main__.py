@@ -12,14 +12,14 @@ def main(arguments: Sequence[str]) -> int:
     """
     # Each side is imported alone: serving must not pay for training, nor the other way round.
     if list(arguments) == ["train"]:
-        from .stopping import end_at_sigterm
+        from .process.stopping import end_at_sigterm
 
         end_at_sigterm()  # before the imports of training, which take a second
-        from .train import main as train
+        from .job.train import main as train
 
         return train()
     if list(arguments) == ["serve"]:
-        from .serve import main as serve
+        from .serving.serve import main as serve
 
         return serve()
     sys.stderr.write("usage: python -m factorization_machines train|serve\n")

@@ -1,8 +1,12 @@
-"""What a solver hands over."""
+"""What a solver hands over: a machine, and what each pass over the rows said about it."""
 
 from dataclasses import dataclass
 
-from recommender.machine import FactorizationMachine
+import numpy as np
+from recommender.features import Float64s, Floats
+from recommender.model.machine import FactorizationMachine
+
+_SMALLEST_CHANCE = 1e-15
 
 
 @dataclass(frozen=True)
@@ -25,3 +29,58 @@ class Fitted:
 
     machine: FactorizationMachine
     like_link: Shift | None = None
+
+
+@dataclass(frozen=True)
+class EpochSummary:
+    """How the rows of one epoch, or of one draw of the sampler, scored.
+
+    Attributes:
+        epoch: from 0.
+        epochs: how many there will be.
+        rows: rows seen.
+        loss: mean cross-entropy in nats, or mean squared error.
+        accuracy: share of right labels at threshold 0.5 (classifier; else 0).
+        f1: harmonic mean of precision and recall (classifier; else 0).
+        absolute_error: mean absolute error (regressor; else 0).
+        held_out_loss: the loss of the rows that are held out of the train channel, if any are.
+    """
+
+    epoch: int
+    epochs: int
+    rows: int
+    loss: float
+    accuracy: float = 0.0
+    f1: float = 0.0
+    absolute_error: float = 0.0
+    held_out_loss: float | None = None
+
+
+def summarise_chances(
+    epoch: int, epochs: int, likes: np.ndarray[tuple[int], np.dtype[np.bool_]], chances: Float64s
+) -> EpochSummary:
+    """Compare ``(n,)`` probabilities with the ``(n,)`` likes."""
+    foretold = chances >= 0.5
+    right = np.where(likes, chances, 1.0 - chances)
+    both = int(np.count_nonzero(foretold & likes))
+    either = int(np.count_nonzero(foretold)) + int(np.count_nonzero(likes))
+    return EpochSummary(
+        epoch,
+        epochs,
+        likes.size,
+        loss=float(-np.log(np.maximum(right, _SMALLEST_CHANCE)).mean()),
+        accuracy=float(np.mean(foretold == likes)),
+        f1=2.0 * both / either if either else 0.0,
+    )
+
+
+def summarise_ratings(epoch: int, epochs: int, labels: Floats, expected: Float64s) -> EpochSummary:
+    """Compare ``(n,)`` predicted with ``(n,)`` given ratings."""
+    errors = expected - labels
+    return EpochSummary(
+        epoch,
+        epochs,
+        labels.size,
+        loss=float(np.square(errors).mean()),
+        absolute_error=float(np.abs(errors).mean()),
+    )

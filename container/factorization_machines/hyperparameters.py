@@ -40,7 +40,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from recommender.machine import PREDICTOR_TYPES, REGRESSOR
+from recommender.predictor_types import PREDICTOR_TYPES, REGRESSOR
 
 from factorization_machines.errors import InvalidHyperparametersError
 

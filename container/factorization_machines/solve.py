@@ -4,12 +4,11 @@ from collections.abc import Callable
 
 import numpy as np
 from recommender.features import FeatureRows, Float32s
-from recommender.machine import BINARY_CLASSIFIER
+from recommender.predictor_types import BINARY_CLASSIFIER
 
-from factorization_machines.fit import fit
-from factorization_machines.fitted import Fitted
+from factorization_machines.adam.fit import fit
+from factorization_machines.fitted import EpochSummary, Fitted
 from factorization_machines.hyperparameters import GIBBS, Hyperparameters
-from factorization_machines.summaries import EpochSummary
 
 
 def solve(
@@ -36,7 +35,7 @@ def solve(
     """
     if settings.solver == GIBBS:
         # Imports the compiler, which takes a while.
-        from factorization_machines.sampling import fit_by_sampling
+        from factorization_machines.gibbs.fit import fit_by_sampling
 
         return fit_by_sampling(rows, labels, settings, after_epoch, say)
     if settings.predictor_type == BINARY_CLASSIFIER:

@@ -14,11 +14,11 @@ from pathlib import Path
 
 import numpy as np
 from recommender.features import FeatureRows, Float32s
-from recommender.recordio import write_rows
+from recommender.recordio.rows import write_rows
 
-from factorization_machines.compiled_code import use_portable_code
-from factorization_machines.paths import Paths
-from factorization_machines.train import train
+from factorization_machines.compiled.cache import use_portable_code
+from factorization_machines.job.train import train
+from factorization_machines.process.paths import Paths
 
 _USERS, _ITEMS, _GENRES = 12, 15, 4
 _ROWS = 240

@@ -6,11 +6,12 @@ from typing import Any
 
 from aws_lambda_powertools.metrics import MetricUnit
 from aws_lambda_powertools.utilities.typing import LambdaContext
-from recommender.aws import admission, notices
-from recommender.catalog import catalog_of_key
+from recommender.aws import notices
+from recommender.catalog.config import catalog_of_key
 from recommender.errors import InvalidCatalogNameError
 from recommender.observability import logger, metrics
-from recommender.settings import AdmitUploadSettings
+from recommender.pipeline.settings import AdmitUploadSettings
+from recommender.steps import admission
 
 
 @logger.inject_lambda_context

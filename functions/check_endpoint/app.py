@@ -6,9 +6,9 @@ from typing import Any
 
 from aws_lambda_powertools.utilities.typing import LambdaContext
 from recommender.aws import sagemaker
-from recommender.hosting import serving_state
 from recommender.observability import logger
-from recommender.settings import CheckEndpointSettings
+from recommender.pipeline.hosting import serving_state
+from recommender.pipeline.settings import CheckEndpointSettings
 
 
 @logger.inject_lambda_context

@@ -6,8 +6,8 @@ from typing import Any
 from aws_lambda_powertools.utilities.typing import LambdaContext
 from recommender.aws import sagemaker
 from recommender.observability import logger
-from recommender.settings import CheckTrainingSettings
-from recommender.training import outcome
+from recommender.pipeline.settings import CheckTrainingSettings
+from recommender.pipeline.training import outcome
 
 
 @logger.inject_lambda_context

@@ -6,13 +6,14 @@ from typing import Any
 
 from aws_lambda_powertools.metrics import MetricUnit
 from aws_lambda_powertools.utilities.typing import LambdaContext
-from recommender.aws import inputs, leases, outcomes, progress, snapshots, tensors
-from recommender.encoding import Dataset
+from recommender.aws import leases
+from recommender.dataset.encoding import Dataset
 from recommender.errors import MissingRatingsError
-from recommender.hyperparameters import job_hyperparameters
 from recommender.observability import logger, metrics
-from recommender.runs import run_id
-from recommender.settings import EncodeRatingsSettings
+from recommender.pipeline.hyperparameters import job_hyperparameters
+from recommender.pipeline.runs import run_id
+from recommender.pipeline.settings import EncodeRatingsSettings
+from recommender.steps import inputs, outcomes, progress, snapshots, tensors
 
 
 @logger.inject_lambda_context

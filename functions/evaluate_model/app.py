@@ -5,11 +5,11 @@ from typing import Any
 
 from aws_lambda_powertools.metrics import MetricUnit
 from aws_lambda_powertools.utilities.typing import LambdaContext
-from recommender.aws import evaluations
-from recommender.aws.plans import read_plan
 from recommender.observability import logger, metrics
-from recommender.runs import RunFiles
-from recommender.settings import EvaluateModelSettings
+from recommender.pipeline.runs import RunFiles
+from recommender.pipeline.settings import EvaluateModelSettings
+from recommender.steps import evaluations
+from recommender.steps.plans import read_plan
 
 
 @logger.inject_lambda_context

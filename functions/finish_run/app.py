@@ -6,11 +6,12 @@ from typing import Any
 
 from aws_lambda_powertools.metrics import MetricUnit
 from aws_lambda_powertools.utilities.typing import LambdaContext
-from recommender.aws import admission, leases, notices, outcomes, sagemaker
-from recommender.manifests import RunError, notice, summary
+from recommender.aws import leases, notices, sagemaker
 from recommender.observability import logger, metrics
-from recommender.runs import RunFiles
-from recommender.settings import FinishRunSettings
+from recommender.pipeline.manifests import RunError, notice, summary
+from recommender.pipeline.runs import RunFiles
+from recommender.pipeline.settings import FinishRunSettings
+from recommender.steps import admission, outcomes
 
 
 @logger.inject_lambda_context

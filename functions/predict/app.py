@@ -10,13 +10,13 @@ from aws_lambda_powertools.event_handler import APIGatewayRestResolver, Response
 from aws_lambda_powertools.logging import correlation_paths
 from aws_lambda_powertools.metrics import MetricUnit
 from aws_lambda_powertools.utilities.typing import LambdaContext
-from recommender.aws import answers
+from recommender.api.problems import MEDIA_TYPE, of_error, problem
+from recommender.api.requests import parse_predictions, parse_recommendations
 from recommender.errors import EndpointFailedError, RecommenderError, ServiceError
 from recommender.observability import logger, metrics
-from recommender.problems import MEDIA_TYPE, of_error, problem
-from recommender.requests import parse_predictions, parse_recommendations
-from recommender.runs import CODE_VERSION, utf8
-from recommender.settings import PredictSettings
+from recommender.pipeline.runs import CODE_VERSION, utf8
+from recommender.pipeline.settings import PredictSettings
+from recommender.steps import answers
 
 app = APIGatewayRestResolver()
 

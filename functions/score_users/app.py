@@ -5,10 +5,10 @@ from typing import Any
 
 from aws_lambda_powertools.metrics import MetricUnit
 from aws_lambda_powertools.utilities.typing import LambdaContext
-from recommender.aws import recommendations
 from recommender.observability import logger, metrics
-from recommender.runs import RunFiles
-from recommender.settings import ScoreUsersSettings
+from recommender.pipeline.runs import RunFiles
+from recommender.pipeline.settings import ScoreUsersSettings
+from recommender.steps import recommendations
 
 
 @logger.inject_lambda_context

@@ -5,14 +5,14 @@ from typing import Any
 
 from aws_lambda_powertools.metrics import MetricUnit
 from aws_lambda_powertools.utilities.typing import LambdaContext
-from recommender import jobs
 from recommender.aws import leases, sagemaker
-from recommender.aws.plans import read_plan
 from recommender.aws.storage import uri
 from recommender.observability import logger, metrics
-from recommender.runs import RunFiles
-from recommender.settings import StartTrainingSettings
-from recommender.training import poll_seconds
+from recommender.pipeline import jobs
+from recommender.pipeline.runs import RunFiles
+from recommender.pipeline.settings import StartTrainingSettings
+from recommender.pipeline.training import poll_seconds
+from recommender.steps.plans import read_plan
 
 
 @logger.inject_lambda_context

@@ -5,12 +5,12 @@ from datetime import UTC, datetime
 from typing import Any
 
 from aws_lambda_powertools.utilities.typing import LambdaContext
-from recommender import jobs
 from recommender.aws import leases, sagemaker
-from recommender.aws.plans import read_plan
 from recommender.observability import logger
-from recommender.runs import RunFiles
-from recommender.settings import UpdateEndpointSettings
+from recommender.pipeline import jobs
+from recommender.pipeline.runs import RunFiles
+from recommender.pipeline.settings import UpdateEndpointSettings
+from recommender.steps.plans import read_plan
 
 
 @logger.inject_lambda_context

@@ -13,8 +13,8 @@ import botocore.session
 import pytest
 from botocore.model import ListShape, MapShape, ServiceModel, Shape, StructureShape
 from botocore.validate import validate_parameters
-from recommender import jobs
-from recommender.catalog import check_catalog_name
+from recommender.catalog.config import check_catalog_name
+from recommender.pipeline import jobs
 
 from testbed import template
 from testbed.runs import admit, run, upload_films

@@ -9,9 +9,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from recommender import errors, settings
+from recommender import errors
 from recommender.errors import InputError, RecommenderError, ServiceError
-from recommender.training import QUEUE_SECONDS
+from recommender.pipeline import settings
+from recommender.pipeline.training import QUEUE_SECONDS
 from statelint.linter import Linter  # type: ignore[import-untyped]
 
 from testbed import template

@@ -5,7 +5,7 @@ from dataclasses import fields
 from typing import Any
 
 import pytest
-from recommender import settings
+from recommender.pipeline import settings
 
 from functions.predict import app as predict
 from testbed import template

@@ -12,9 +12,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 from factorization_machines import warm_up
-from recommender.artifact import read_model_zip, write_model_zip
 from recommender.features import FeatureRows
-from recommender.machine import FactorizationMachine, predict
+from recommender.model.artifact import read_model_zip, write_model_zip
+from recommender.model.machine import FactorizationMachine, predict
 
 IMAGE = os.environ.get("MATINEE_IMAGE", "matinee-fm")
 SEALED = ("--read-only", "--tmpfs=/tmp", "--security-opt", "no-new-privileges")

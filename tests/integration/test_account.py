@@ -11,9 +11,9 @@ from pathlib import Path
 
 import pytest
 from factorization_machines import warm_up
-from factorization_machines.account import account_of
 from factorization_machines.errors import AccountError
-from recommender.artifact import read_model_zip
+from factorization_machines.process.account import account_of
+from recommender.model.artifact import read_model_zip
 
 pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="only root can become another account")
 
@@ -23,7 +23,7 @@ NOBODY = pwd.getpwnam("nobody")
 LEAVE = """
 import json, os, sys
 from pathlib import Path
-from factorization_machines.account import account_of, leave_root
+from factorization_machines.process.account import account_of, leave_root
 root = Path(sys.argv[1])
 os.setuid(int(os.environ.get("STARTED_BY", "0")))
 leave_root(account_of(os.environ), [root / "input"], [root / "model", root / "output"])
@@ -41,9 +41,9 @@ print(json.dumps({
 # Not compiled, for the same reason; what only a processor's instruction does is left out then.
 TRAIN = """
 import sys
-import factorization_machines.adam
-from factorization_machines.train import main
-factorization_machines.adam.prefetch_row = lambda *_: None
+import factorization_machines.adam.loops
+from factorization_machines.job.train import main
+factorization_machines.adam.loops.prefetch_row = lambda *_: None
 sys.exit(main())
 """
 

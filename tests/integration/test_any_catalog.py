@@ -15,8 +15,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from factorization_machines.paths import Paths
-from factorization_machines.train import train
+from factorization_machines.job.train import train
+from factorization_machines.process.paths import Paths
 from recommender import errors
 
 from testbed import stage as stages

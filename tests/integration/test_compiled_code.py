@@ -10,7 +10,8 @@ from pathlib import Path
 import factorization_machines
 import llvmlite.binding
 import pytest
-from factorization_machines import compiled_code, warm_up
+from factorization_machines import warm_up
+from factorization_machines.compiled import cache as compiled_code
 
 BASELINE = {"x86_64": b"x86-64-v3", "aarch64": b"generic"}[platform.machine()]
 
@@ -39,7 +40,7 @@ def code(tmp_path_factory):
 
 def compiled_functions():
     """``module.function`` of everything that is decorated, as the compiler names it."""
-    for path in Path(factorization_machines.__path__[0]).glob("*.py"):
+    for path in Path(factorization_machines.__path__[0]).rglob("*.py"):
         for node in ast.walk(ast.parse(path.read_text())):
             if isinstance(node, ast.FunctionDef) and any(
                 isinstance(by, ast.Name) and by.id == "compiled" for by in node.decorator_list

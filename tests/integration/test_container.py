@@ -10,9 +10,9 @@ import zipfile
 
 import numpy as np
 import pytest
-from recommender.artifact import read_model_zip
 from recommender.features import FeatureRows
-from recommender.recordio import write_pairs, write_rows
+from recommender.model.artifact import read_model_zip
+from recommender.recordio.rows import write_pairs, write_rows
 
 USERS, ITEMS, DIMENSION = 30, 50, 80
 RECORDIO = "application/x-recordio-protobuf"

@@ -16,9 +16,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from recommender.artifact import write_artifact, write_model_zip
-from recommender.machine import FactorizationMachine, LikeLink
-from recommender.recordio import read_predictions, write_pairs
+from recommender.model.artifact import write_artifact, write_model_zip
+from recommender.model.machine import FactorizationMachine, LikeLink
+from recommender.recordio.rows import read_predictions, write_pairs
 
 USERS, ITEMS, DIMENSION = 30, 50, 80
 JSON, JSON_LINES = "application/json", "application/jsonlines"
@@ -364,7 +364,7 @@ def test_a_server_started_by_root_is_the_account_s_altogether(tmp_path):
     program = (
         "import concurrent.futures.thread, encodings.cp437, sys\n"
         "import gunicorn.glogging, gunicorn.workers.gthread\n"
-        "from factorization_machines.serve import main\n"
+        "from factorization_machines.serving.serve import main\n"
         "sys.exit(main())"
     )
 

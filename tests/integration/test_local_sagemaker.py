@@ -26,10 +26,10 @@ import pytest
 from botocore.config import Config
 from botocore.exceptions import ClientError
 from botocore.validate import ParamValidator
-from recommender.artifact import read_artifact, write_artifact
 from recommender.features import FeatureRows
-from recommender.machine import FactorizationMachine, predict
-from recommender.recordio import read_predictions, write_pairs
+from recommender.model.artifact import read_artifact, write_artifact
+from recommender.model.machine import FactorizationMachine, predict
+from recommender.recordio.rows import read_predictions, write_pairs
 
 from local.sagemaker.archives import DamagedArchiveError, pack, unpack
 from local.sagemaker.faults import JobError

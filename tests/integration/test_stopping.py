@@ -8,7 +8,7 @@ import pytest
 BEGIN = """
 import ctypes, os, signal, sys, time
 from pathlib import Path
-from factorization_machines.stopping import end_at_sigterm, no_stop
+from factorization_machines.process.stopping import end_at_sigterm, no_stop
 end_at_sigterm()
 """
 # An exception raised in here would be printed and lost.

@@ -17,16 +17,16 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from recommender import artifact
-from recommender.artifact import (
+from recommender.errors import DamagedArtifactError
+from recommender.model import artifact
+from recommender.model.artifact import (
     pack_archive,
     read_artifact,
     read_model_zip,
     write_artifact,
     write_model_zip,
 )
-from recommender.errors import DamagedArtifactError
-from recommender.machine import FactorizationMachine, LikeLink
+from recommender.model.machine import FactorizationMachine, LikeLink
 
 FIXTURES = Path(__file__).parent / "fixtures"
 WHERE = "s3://bucket/model.tar.gz"

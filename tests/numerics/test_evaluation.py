@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from recommender.catalog.gate import Gate
 from recommender.errors import ShapeMismatchError
-from recommender.evaluation import (
+from recommender.evaluation.metrics import (
     ItemMeans,
     Metrics,
     RankingMetrics,
@@ -16,7 +17,6 @@ from recommender.evaluation import (
     ranking_metrics,
     regression_metrics,
 )
-from recommender.gates import Gate
 from scipy.special import rel_entr
 
 

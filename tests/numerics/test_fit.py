@@ -2,12 +2,11 @@
 
 import numpy as np
 import pytest
-from factorization_machines import adam
-from factorization_machines.duplicates import with_distinct_columns
+from factorization_machines.adam import loops as adam
+from factorization_machines.adam.fit import fit
 from factorization_machines.errors import DivergedError
-from factorization_machines.fit import fit
 from factorization_machines.hyperparameters import parse_hyperparameters
-from recommender.features import FeatureRows
+from recommender.features import FeatureRows, with_distinct_columns
 
 from testbed.matrices import rows_of
 

@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from recommender import machine as module
 from recommender.errors import ShapeMismatchError
 from recommender.features import FeatureRows
-from recommender.machine import FactorizationMachine, LikeLink, predict, score, sigmoid
+from recommender.model import machine as module
+from recommender.model.machine import FactorizationMachine, LikeLink, predict, score, sigmoid
 
 
 def double_sum(rows: FeatureRows, machine: FactorizationMachine) -> list[float]:

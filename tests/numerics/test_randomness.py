@@ -2,9 +2,9 @@
 
 import numpy as np
 import pytest
-from factorization_machines.likelihoods import draw_between_cuts
-from factorization_machines.pair_sweeps import draw_normal
-from factorization_machines.randomness import normal, normal_above, random_state, uniform
+from factorization_machines.gibbs.likelihoods import draw_between_cuts
+from factorization_machines.gibbs.pair_sweeps import draw_normal
+from factorization_machines.gibbs.randomness import normal, normal_above, random_state, uniform
 from scipy import stats
 
 COUNT = 20_000

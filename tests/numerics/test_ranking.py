@@ -4,11 +4,11 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from recommender import ranking
 from recommender.errors import ShapeMismatchError
 from recommender.features import FeatureRows
-from recommender.machine import FactorizationMachine, predict, score
-from recommender.ranking import (
+from recommender.model import ranking
+from recommender.model.machine import FactorizationMachine, predict, score
+from recommender.model.ranking import (
     PairModel,
     SeenItems,
     popular_items,

@@ -9,10 +9,10 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from recommender import recordio
 from recommender.errors import DamagedRecordError, ShapeMismatchError
 from recommender.features import FeatureRows
-from recommender.recordio import (
+from recommender.recordio import rows as recordio
+from recommender.recordio.rows import (
     read_predictions,
     read_rows,
     write_pairs,

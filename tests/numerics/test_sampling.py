@@ -2,19 +2,19 @@
 
 import numpy as np
 import pytest
-from factorization_machines.calibration import fit_link
-from factorization_machines.collapse import cut_products
 from factorization_machines.errors import DivergedError
-from factorization_machines.fields import Pairs, add_implicit_features, find_pairs
+from factorization_machines.gibbs.calibration import fit_link
+from factorization_machines.gibbs.collapse import cut_products
+from factorization_machines.gibbs.fields import Pairs, add_implicit_features, find_pairs
+from factorization_machines.gibbs.likelihoods import Gaussian, OrderedProbit
+from factorization_machines.gibbs.pair_sampling import PairSampler, sample_probes, score_plain
+from factorization_machines.gibbs.pair_sweeps import Links, Prior, Vectors, draw_side
+from factorization_machines.gibbs.randomness import random_state
+from factorization_machines.gibbs.row_sweeps import Columns, draw_factor, draw_weights, score_rows
 from factorization_machines.hyperparameters import parse_hyperparameters
-from factorization_machines.likelihoods import Gaussian, OrderedProbit
-from factorization_machines.pair_sampling import PairSampler, sample_probes, score_plain
-from factorization_machines.pair_sweeps import Links, Prior, Vectors, draw_side
-from factorization_machines.randomness import random_state
-from factorization_machines.row_sweeps import Columns, draw_factor, draw_weights, score_rows
 from factorization_machines.solve import solve
 from recommender.features import FeatureRows
-from recommender.machine import FactorizationMachine, predict, score, sigmoid
+from recommender.model.machine import FactorizationMachine, predict, score, sigmoid
 from scipy import sparse, stats
 
 from testbed.matrices import rows_of

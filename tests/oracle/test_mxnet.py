@@ -8,13 +8,13 @@ import zipfile
 import numpy as np
 import pytest
 from factorization_machines import warm_up
-from factorization_machines.paths import MODEL_FILE, Paths
-from factorization_machines.train import train
-from recommender.artifact import pack_archive, read_artifact, read_model_zip, write_model_zip
+from factorization_machines.job.train import train
+from factorization_machines.process.paths import MODEL_FILE, Paths
 from recommender.errors import DamagedArtifactError
 from recommender.features import FeatureRows
-from recommender.machine import FactorizationMachine, predict
-from recommender.ndarrays import read_arrays
+from recommender.model.artifact import pack_archive, read_artifact, read_model_zip, write_model_zip
+from recommender.model.machine import FactorizationMachine, predict
+from recommender.model.ndarrays import read_arrays
 
 from testbed import mxnet
 from testbed.mxnet import Written

@@ -1,1 +1,4 @@
-"""The only package that talks to AWS. Each adapter is an idempotent verb."""
+"""AWS, a service a module: the only package that imports boto3. Each adapter is an idempotent verb.
+
+Imports ``pipeline`` and what stands beside the packages.
+"""

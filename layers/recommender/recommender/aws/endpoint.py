@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from recommender.aws.clients import error_code, passing_troubles, sagemaker_runtime
 from recommender.errors import EndpointFailedError
-from recommender.jobs import RECORDIO
+from recommender.pipeline.jobs import RECORDIO
 
 
 class VariantMovedError(Exception):

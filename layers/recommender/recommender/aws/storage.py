@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from recommender.aws.clients import error_code, passing_troubles, s3
 from recommender.observability import logger
-from recommender.runs import SnapshotFile, json_bytes
+from recommender.pipeline.runs import SnapshotFile, json_bytes
 
 if TYPE_CHECKING:
     from mypy_boto3_s3.type_defs import CompletedPartTypeDef

@@ -1,0 +1,4 @@
+"""The trained model behind HTTP: ``/ping``, ``/invocations`` and ``/execution-parameters``.
+
+Imports ``process``; knows no solver.
+"""

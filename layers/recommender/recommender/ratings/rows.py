@@ -1,0 +1,176 @@
+"""Rating rows one by one: every kind of row is understood or rejected with its reason."""
+
+import sys
+from collections.abc import Sequence
+from functools import partial
+from typing import Final
+
+from recommender.formats.delimited import Layout, Records, cells_of
+from recommender.formats.json_rows import id_of, json_object, kind_of
+from recommender.ratings.form import RatingForm
+from recommender.ratings.identifiers import id_problem
+from recommender.ratings.table import (
+    NO_TIMESTAMP,
+    REQUIRED_COLUMNS,
+    RatingsBuilder,
+    checked_rating,
+    read_timestamp,
+)
+
+_NO_COLUMN: Final = sys.maxsize
+
+
+def lines_of(block: bytes) -> tuple[list[str], bool]:
+    r"""Decode a block and split it at each ``\n``.
+
+    Returns:
+        The lines, and whether all of them were UTF-8. If not, the offending bytes stand in their
+        lines as lone surrogates, for `damage_in` to find.
+    """
+    try:
+        text, sound = block.decode(), True
+    except UnicodeDecodeError:
+        text, sound = block.decode("utf-8", "surrogateescape"), False
+    lines = text.split("\n")
+    if not lines[-1]:
+        lines.pop()
+    return lines, sound
+
+
+def damage_in(line: str) -> str | None:
+    """Say what makes a line unusable whatever its format is: NUL, or bytes that are not UTF-8."""
+    if "\0" in line:
+        return "holds a NUL character (is the file UTF-16 without a byte order mark?)"
+    try:
+        line.encode()
+    except UnicodeEncodeError as error:
+        return f"is not UTF-8: byte 0x{ord(line[error.start]) & 0xFF:02x} cannot be read"
+    return None
+
+
+def read_delimited(
+    block: bytes,
+    layout: Layout,
+    first_line: int,
+    into: RatingsBuilder,
+    *,
+    more_follow: bool = False,
+) -> int:
+    """Read the rows of delimited text.
+
+    Args:
+        block: whole lines, without the header.
+        layout: how to read them.
+        first_line: number of the block's first line.
+        into: takes the rows and the rejects.
+        more_follow: whether more lines come after the block.
+
+    Returns:
+        How many lines at the end were not read: a quotation mark among them is still open, and a
+        line that follows may close it.
+    """
+    lines, sound = lines_of(block)
+    sound = sound and b"\0" not in block
+    known_users, known_items = into.users.known, into.items.known
+    user_at, item_at, rating_at = (layout.positions[role] for role in REQUIRED_COLUMNS)
+    time_at = layout.positions.get("timestamp", _NO_COLUMN)
+    needed = 1 + max(user_at, item_at, rating_at)
+    is_row = partial(_is_row, layout, into)
+    rows = Records(lines, layout.delimiter, first_line, more_follow=more_follow, is_row=is_row)
+    for record in rows:
+        cells, text = record.cells, record.text
+        damage = None if sound else damage_in(text)
+        if damage:
+            into.reject(record.line, damage, text)
+            continue
+        if cells is None:
+            into.reject(record.line, "has quotation marks that do not pair up", text)
+            continue
+        if len(cells) < needed:
+            found = f"{len(cells)} field" + ("s" if len(cells) > 1 else "")
+            into.reject(record.line, f"has {found}, at least {needed} are needed", text)
+            continue
+        try:
+            value = into.value(cells[rating_at])
+            user = known_users.get(cells[user_at])
+            if user is None:
+                user = into.users.add(cells[user_at])
+            item = known_items.get(cells[item_at])
+            if item is None:
+                item = into.items.add(cells[item_at])
+        except ValueError as problem:
+            into.reject(record.line, str(problem), text)
+            continue
+        timestamp = read_timestamp(cells[time_at]) if time_at < len(cells) else NO_TIMESTAMP
+        into.add(user, item, value, timestamp, record.line)
+    return len(lines) - rows.unread
+
+
+def _is_row(layout: Layout, into: RatingsBuilder, line: str) -> bool:
+    """Whether a line is a row by itself, of as many cells as the file's lines have."""
+    cells = cells_of(line, layout.delimiter)
+    if len(cells) != layout.width or line.count('"') % 2:
+        return False
+    user, item, rating = (cells[layout.positions[role]] for role in REQUIRED_COLUMNS)
+    if id_problem(user.strip()) or id_problem(item.strip()):
+        return False
+    try:
+        into.value(rating)
+    except ValueError:
+        return False
+    return True
+
+
+def read_json_lines(block: bytes, first_line: int, into: RatingsBuilder, form: RatingForm) -> None:
+    """Read rows of JSON Lines; names may differ from row to row.
+
+    Args:
+        block: whole lines.
+        first_line: number of the block's first line.
+        into: takes the rows and the rejects.
+        form: may name the columns.
+    """
+    lines, _ = lines_of(block)
+    columns: dict[tuple[str, ...], dict[str, str]] = {}
+    for number, text in enumerate(lines, first_line):
+        if not text or text.isspace():
+            continue
+        damage = damage_in(text)
+        if damage:
+            into.reject(number, damage, text)
+            continue
+        try:
+            row = json_object(text)
+            names = tuple(row)
+            if names not in columns:
+                columns[names] = _named_columns(names, form)
+            found = columns[names]
+            value = _json_rating(row[found["rating"]], into)
+            user = into.users.add(id_of(row[found["user"]], "user"))
+            item = into.items.add(id_of(row[found["item"]], "item"))
+        except ValueError as problem:
+            into.reject(number, str(problem), text)
+            continue
+        time = row.get(found["timestamp"]) if "timestamp" in found else None
+        timed = isinstance(time, str | int | float) and not isinstance(time, bool)
+        timestamp = read_timestamp(str(time)) if timed else NO_TIMESTAMP
+        into.add(user, item, value, timestamp, number)
+
+
+def _named_columns(names: Sequence[str], form: RatingForm) -> dict[str, str]:
+    found = form.find_columns(names)
+    missing = [role for role in REQUIRED_COLUMNS if role not in found]
+    if missing:
+        raise ValueError(f"has no {' and no '.join(missing)}")
+    return {role: names[index] for role, index in found.items()}
+
+
+def _json_rating(value: object, into: RatingsBuilder) -> float:
+    if isinstance(value, str):
+        return into.value(value)
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        raise ValueError(f"rating is {kind_of(value)}, not a number")
+    try:
+        return checked_rating(float(value))
+    except OverflowError:
+        raise ValueError("rating is too large for a 32-bit float") from None

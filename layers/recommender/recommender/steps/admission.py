@@ -1,0 +1,84 @@
+"""Who runs next: the lease and Step Functions together."""
+
+from recommender.aws import leases, notices, sagemaker, states
+from recommender.pipeline.runs import execution_input
+from recommender.pipeline.settings import AdmitUploadSettings, FinishRunSettings
+
+
+def admit(catalog: str, settings: AdmitUploadSettings) -> tuple[str, bool]:
+    """See to it that an execution looks at the catalog's files after this call.
+
+    Returns:
+        The execution's name, and whether this call started it.
+    """
+    machine = settings.state_machine_arn
+    execution, must_start = leases.admit(
+        settings.state_table,
+        catalog,
+        status=lambda name: states.execution_status(machine, name),
+        abandon=_clean_up,
+    )
+    if must_start:
+        _start(machine, execution, catalog, settings)
+    return execution, must_start
+
+
+def free_abandoned(catalog: str, execution: str, settings: AdmitUploadSettings) -> bool:
+    """Free a catalog whose execution ended without giving the lease back.
+
+    Safe to repeat: a second call starts the next run when the first one died before it could.
+
+    Returns:
+        Whether there was anything to free.
+    """
+    lease = leases.read(settings.state_table, catalog)
+    abandoned = lease.owner == execution
+    if abandoned:
+        _clean_up(lease)
+    elif lease.predecessor != execution:
+        return False
+    hand_on(catalog, execution, settings.state_machine_arn, settings)
+    if abandoned:
+        notices.publish(
+            settings.notice_topic_arn,
+            f"{catalog}: run {execution} was abandoned; the model that served keeps serving",
+            {
+                "outcome": "abandoned",
+                "catalog": catalog,
+                "execution": execution,
+                "run": lease.run_id,
+            },
+        )
+    return abandoned
+
+
+def hand_on(
+    catalog: str,
+    execution: str,
+    state_machine_arn: str,
+    settings: AdmitUploadSettings | FinishRunSettings,
+) -> str | None:
+    """Give the lease back, and start the next run if something arrived meanwhile.
+
+    Returns:
+        The next execution's name, or None.
+    """
+    following = leases.give_back(settings.state_table, catalog, execution)
+    if following is not None:
+        _start(state_machine_arn, following, catalog, settings)
+    return following
+
+
+def _start(
+    state_machine_arn: str,
+    execution: str,
+    catalog: str,
+    settings: AdmitUploadSettings | FinishRunSettings,
+) -> None:
+    run_input = execution_input(catalog, settings.settle_seconds, settings.poll_seconds)
+    states.ensure_execution(state_machine_arn, execution, run_input)
+
+
+def _clean_up(lease: leases.Lease) -> None:
+    if lease.training_job is not None:
+        sagemaker.stop_training_job(lease.training_job)

@@ -1,0 +1,143 @@
+"""Read the files of a snapshot: config, titles, ratings."""
+
+from collections.abc import Iterator, Mapping
+from concurrent.futures import Executor
+from dataclasses import dataclass
+
+from recommender.aws import storage
+from recommender.catalog.config import CatalogConfig, is_test_key, parse_config
+from recommender.catalog.feature_columns import has_title
+from recommender.catalog.items import parse_items
+from recommender.catalog.side_tables import SideTable, parse_side
+from recommender.dataset.encoding import RunRows
+from recommender.errors import (
+    InvalidConfigError,
+    MalformedItemsError,
+    MalformedRatingsError,
+    MissingRatingsError,
+)
+from recommender.pipeline.hyperparameters import check_limits, settle_features
+from recommender.pipeline.runs import Snapshot
+from recommender.ratings.reading import Reject, read_ratings
+from recommender.steps import snapshots
+from recommender.steps.progress import Report, silent
+
+
+@dataclass(frozen=True)
+class Inputs:
+    """What a snapshot's files say."""
+
+    config: CatalogConfig
+    titles: dict[str, str]
+    rows: RunRows
+    side_tables: Mapping[str, SideTable]
+
+    @property
+    def rejects(self) -> list[Reject]:
+        """The first rows that could not be used."""
+        return self.rows.rejects.kept
+
+
+def read(
+    ratings_bucket: str,
+    artifacts_bucket: str,
+    snapshot: Snapshot,
+    execution: str,
+    stack: Mapping[str, str],
+    threads: Executor | None = None,
+    report: Report = silent,
+) -> Inputs:
+    """Read every file of a snapshot, at the version that it names.
+
+    Args:
+        stack: the hyperparameters that every catalog starts from.
+        threads: parse rating files, a few blocks ahead of each other.
+        report: is told how far it has come.
+
+    Raises:
+        InvalidConfigError, MalformedItemsError, MissingRatingsError, NoRoomError: see there.
+        MalformedRatingsError: one or more rating files cannot be used; all are remembered, so
+            that the next run can do without them.
+    """
+    config_file = snapshot.catalog_file("config")
+    config = (
+        CatalogConfig()
+        if config_file is None
+        else parse_config(config_file.key, storage.read_version(ratings_bucket, config_file))
+    )
+    if config_file is not None:
+        check_limits(config_file.key, config, stack)
+    config = settle_features(config, stack)
+    titles, side_tables = _side_files(ratings_bucket, snapshot, config)
+    if not snapshot.rating_files():
+        raise MissingRatingsError(snapshot.catalog)
+    rows = RunRows()
+    refused: list[MalformedRatingsError] = []
+    total, taken = sum(file.size for file in snapshot.rating_files()), 0
+
+    def counted(chunks: Iterator[bytes]) -> Iterator[bytes]:
+        nonlocal taken
+        for chunk in chunks:
+            taken += len(chunk)
+            report("reading", {"bytes": taken, "of_bytes": total, "rows": rows.spool.rows})
+            yield chunk
+
+    for file in snapshot.rating_files():
+        into = rows.builder(file.key, is_test=is_test_key(file.key))
+        chunks = counted(storage.stream_version(ratings_bucket, file))
+        try:
+            with rows.spool.within_room():
+                read_ratings(chunks, into, config.reject_limit, config.form, threads)
+        except MalformedRatingsError as error:
+            snapshots.refuse(artifacts_bucket, snapshot.catalog, file, execution, str(error))
+            refused.append(error)
+    if refused:
+        first = refused[0]
+        others = "".join(f"; also {error}" for error in refused[1:4])
+        more = f"; and {len(refused) - 4} more files" if len(refused) > 4 else ""
+        raise MalformedRatingsError(first.key, first.line, first.reason + others + more)
+    return Inputs(config, titles, rows, side_tables)
+
+
+def _side_files(
+    bucket: str, snapshot: Snapshot, config: CatalogConfig
+) -> tuple[dict[str, str], dict[str, SideTable]]:
+    """Read ``items.*`` and ``users.*``: titles, and what features may be made of.
+
+    Raises:
+        InvalidConfigError: the config declares features of a file that is not there.
+        MalformedItemsError: a file cannot be read.
+    """
+    titles: dict[str, str] = {}
+    tables: dict[str, SideTable] = {}
+    for noun in ("item", "user"):
+        file = snapshot.catalog_file(f"{noun}s")
+        declared = config.features is not None and noun in config.features
+        wanted = config.features is None or declared
+        if file is None:
+            if declared:
+                raise InvalidConfigError(
+                    f"catalogs/{snapshot.catalog}/config.json",
+                    f"$.features.{noun}s",
+                    f"wants features, and there is no file catalogs/{snapshot.catalog}/{noun}s.*",
+                )
+            continue
+        if noun == "user" and not wanted:
+            continue
+        data = storage.read_version(bucket, file)
+        table = _table(file.key, data, noun, declared=declared)
+        if table is not None and wanted:
+            tables[noun] = table
+        if noun == "item" and (table is None or has_title(table)):
+            titles = parse_items(file.key, data)
+    return titles, tables
+
+
+def _table(key: str, data: bytes, noun: str, *, declared: bool) -> SideTable | None:
+    """Read a side file. One of titles alone may be a table for `parse_items` only."""
+    try:
+        return parse_side(key, data, noun)
+    except MalformedItemsError:
+        if noun == "item" and not declared:
+            return None
+        raise

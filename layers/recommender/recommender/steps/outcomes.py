@@ -1,0 +1,77 @@
+"""Write down a run's end: manifest, pointer, report."""
+
+from collections.abc import Mapping
+from typing import cast
+
+from recommender.aws import leases, storage
+from recommender.errors import LeaseLostError
+from recommender.pipeline.manifests import FINAL, manifest, pointer, summary
+from recommender.pipeline.report import render
+from recommender.pipeline.runs import RunFiles, attempt_id, pointer_key
+
+
+def open_run(bucket: str, catalog: str, base: str, execution: str) -> tuple[RunFiles, bool]:
+    """Find the run that this snapshot and plan belong to.
+
+    Returns:
+        Its files, and whether it came to an end that need not be repeated. A failed run is
+        followed by another attempt under a name of its own, and stays readable. So is one that
+        another execution left half done: its training job was stopped, and keeps its name.
+    """
+    attempt = 1
+    while True:
+        files = RunFiles(catalog, attempt_id(base, attempt))
+        record = storage.read_json_if_there(bucket, files.manifest)
+        if record is None:
+            plan = storage.read_json_if_there(bucket, files.plan)
+            if plan is None or plan["execution"] == execution:
+                return files, False
+        elif record["outcome"] in FINAL:
+            return files, True
+        attempt += 1
+
+
+def record_outcome(
+    bucket: str,
+    files: RunFiles,
+    **facts: object,
+) -> dict[str, object]:
+    """Write manifest and report of a run, from its plan, its evaluation and the state's facts.
+
+    Args:
+        facts: the remaining arguments of :func:`recommender.pipeline.manifests.manifest`.
+    Returns:
+        The record; the one that stands when the run serves already. What failed then came after,
+        such as its notice, and the record must not deny what the pointer says.
+    """
+    if facts["outcome"] == "failed":
+        current = storage.read_json_if_there(bucket, pointer_key(files.catalog))
+        if current is not None and current["runId"] == files.run_id:
+            return storage.read_json(bucket, files.manifest)
+    record = manifest(
+        catalog=files.catalog,
+        run_id=files.run_id,
+        plan=storage.read_json_if_there(bucket, files.plan),
+        evaluation=storage.read_json_if_there(bucket, files.metrics),
+        **facts,  # type: ignore[arg-type]
+    )
+    storage.write(bucket, files.report, render(record, summary(record)), "text/html; charset=utf-8")
+    storage.write_json(bucket, files.manifest, record)
+    return record
+
+
+def move_pointer(bucket: str, table: str, execution: str, record: Mapping[str, object]) -> None:
+    """Point the catalog at the run that serves now.
+
+    Raises:
+        LeaseLostError: another run owns the catalog, and this one never moved the pointer.
+    """
+    catalog = cast("str", record["catalog"])
+    key = pointer_key(catalog)
+    if leases.read(table, catalog).owner != execution:
+        # A retry of a step that had already given the lease back finds its own pointer.
+        current = storage.read_json_if_there(bucket, key)
+        if current is None or current["runId"] != record["runId"]:
+            raise LeaseLostError(catalog, execution)
+        return
+    storage.write_json(bucket, key, pointer(record))

@@ -1,0 +1,30 @@
+"""A run's plan: what EncodeRatings decided, for every later step to read."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import cast
+
+from recommender.aws.storage import read_json
+from recommender.catalog.config import CatalogConfig, config_from_dict
+from recommender.pipeline.runs import RunFiles
+
+
+@dataclass(frozen=True)
+class Plan:
+    """The part of ``plan.json`` that later steps act on."""
+
+    image: str
+    hyperparameters: Mapping[str, str]
+    config: CatalogConfig
+    counts: Mapping[str, object]
+
+
+def read_plan(bucket: str, files: RunFiles) -> Plan:
+    """Read the plan of a run."""
+    plan = read_json(bucket, files.plan)
+    return Plan(
+        image=cast("str", plan["image"]),
+        hyperparameters=cast("Mapping[str, str]", plan["hyperparameters"]),
+        config=config_from_dict(cast("dict[str, object]", plan["config"])),
+        counts=cast("Mapping[str, object]", plan["counts"]),
+    )

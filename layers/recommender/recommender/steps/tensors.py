@@ -1,0 +1,144 @@
+"""Write what a run trains on, and what its later steps need to know."""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import Executor
+from contextlib import ExitStack
+from dataclasses import asdict
+from functools import partial
+
+import numpy as np
+
+from recommender.aws import storage
+from recommender.dataset import encoding
+from recommender.dataset.encoding import TEST, TRAIN, Dataset, Side
+from recommender.lookahead import ahead
+from recommender.pipeline.hyperparameters import learns_from_ratings
+from recommender.pipeline.jobs import RECORDIO
+from recommender.pipeline.runs import RunFiles, Snapshot, json_lines
+from recommender.steps.inputs import Inputs
+from recommender.steps.progress import Report, silent
+
+
+def write(
+    bucket: str,
+    files: RunFiles,
+    inputs: Inputs,
+    dataset: Dataset,
+    hyperparameters: Mapping[str, str],
+    report: Report = silent,
+    threads: Executor | None = None,
+) -> dict[str, int]:
+    """Write channels, vocabulary, titles, pairs and rejects of a run.
+
+    Args:
+        hyperparameters: the training job's; they tell what the channels' labels are to be.
+        threads: write what does not depend on each other side by side.
+
+    Returns:
+        Bytes of the train and the test channel: ``train_bytes``, ``test_bytes``.
+    """
+    as_rated = learns_from_ratings(hyperparameters)
+    shards = inputs.config.train_shards
+    sizes = _write_channels(bucket, files, shards, dataset, report, as_rated=as_rated)
+    writes = _smaller_files(bucket, files, inputs, dataset)
+    for _ in ahead(lambda write: write(), writes, threads):
+        pass
+    return sizes
+
+
+def _smaller_files(
+    bucket: str, files: RunFiles, inputs: Inputs, dataset: Dataset
+) -> Sequence[Callable[[], object]]:
+    """Everything beside the channels: what writes it, the longest first."""
+    vocabulary, features = dataset.vocabulary, dataset.features
+    rejects = [asdict(reject) for reject in inputs.rejects]
+    writes = [
+        partial(storage.write_columns, bucket, files.pairs, _pairs(inputs, dataset)),
+        partial(storage.write_columns, bucket, files.seen, _seen(dataset)),
+        partial(storage.write, bucket, files.vocabulary, vocabulary.to_json(), "application/json"),
+        partial(storage.write_json, bucket, files.titles, inputs.titles),
+        partial(storage.write, bucket, files.rejects, json_lines(rejects), "application/x-ndjson"),
+    ]
+    if features.dimension:
+        writes.append(partial(storage.write_arrays, bucket, files.features, features.to_arrays()))
+    return writes
+
+
+def _write_channels(
+    bucket: str, files: RunFiles, shards: int, dataset: Dataset, report: Report, *, as_rated: bool
+) -> dict[str, int]:
+    names = [f"{files.train}part-{shard:05d}.pbr" for shard in range(shards)]
+    written = 0
+    with ExitStack() as stack:
+        train = [stack.enter_context(storage.Upload(bucket, key, RECORDIO)) for key in names]
+        test = storage.Upload(bucket, f"{files.test}part-00000.pbr", RECORDIO)
+        stack.enter_context(test)
+        for side, shard, records in dataset.records(shards, as_rated=as_rated):
+            (train[shard] if side == TRAIN else test).write(records)
+            written += len(records)
+            figures = {"bytes": written, "rows": dataset.encoded_rows, "of_rows": dataset.rows_read}
+            report("writing", figures)
+    return {"train_bytes": sum(one.size for one in train), "test_bytes": test.size}
+
+
+def _pairs(inputs: Inputs, dataset: Dataset) -> Iterator[storage.Column]:
+    """The rows of both sides as numbers, column by column."""
+    config = inputs.config
+    for name, side in (("train", TRAIN), ("test", TEST)):
+        size = dataset.rows_of(side)
+
+        def blocks(side: int = side) -> Iterator[Side]:
+            return dataset.blocks(side)
+
+        yield storage.Column(f"{name}_users", "<i4", size, (part.users for part in blocks()))
+        yield storage.Column(f"{name}_items", "<i4", size, (part.items for part in blocks()))
+        labels = (encoding.labels(part.ratings, config) for part in blocks())
+        yield storage.Column(f"{name}_labels", "<f4", size, labels)
+    likes = (encoding.likes(part.ratings, config) for part in dataset.blocks(TEST))
+    yield storage.Column("test_likes", "|b1", dataset.rows_of(TEST), likes)
+
+
+def _seen(dataset: Dataset) -> Iterator[storage.Column]:
+    offsets = np.concatenate(([0], np.cumsum(dataset.seen_counts)))
+    seen, likes = dataset.seen_items, dataset.item_likes
+    yield storage.Column("offsets", "<i8", offsets.size, [offsets])
+    yield storage.Column("items", "<i8", seen.size, seen.chunks())
+    yield storage.Column("item_likes", "<i8", likes.size, [likes])
+
+
+def write_plan(
+    bucket: str,
+    files: RunFiles,
+    *,
+    execution: str,
+    snapshot: Snapshot,
+    refused: list[dict[str, object]],
+    inputs: Inputs,
+    dataset: Dataset,
+    sizes: Mapping[str, int],
+    image: str,
+    hyperparameters: Mapping[str, str],
+) -> dict[str, object]:
+    """Write the plan: what was read, what came of it, how to train."""
+    counts = {**dataset.counts, **sizes}
+    storage.write_json(
+        bucket,
+        files.plan,
+        {
+            "execution": execution,
+            "snapshot": snapshot.to_dict()["files"],
+            "refusedFiles": refused,
+            "config": inputs.config.to_dict(),
+            "image": image,
+            "hyperparameters": dict(hyperparameters),
+            "counts": counts,
+            "rejects": {
+                "count": inputs.rows.rejects.count,
+                "kept": len(inputs.rejects),
+                "by_reason": inputs.rows.rejects.by_reason,
+            },
+            "features": [*dataset.features.columns, *dataset.left_out],
+            "vocabularySha256": dataset.vocabulary.sha256(),
+        },
+    )
+    return dict(counts)

@@ -8,15 +8,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from recommender.catalog.gate import Gate
 from recommender.errors import ShapeMismatchError
+from recommender.evaluation.baselines import ItemMeans
 from recommender.evaluation.metrics import (
-    ItemMeans,
     Metrics,
     RankingMetrics,
     classification_metrics,
-    judge,
     ranking_metrics,
     regression_metrics,
 )
+from recommender.evaluation.verdict import judge
 from scipy.special import rel_entr
 
 

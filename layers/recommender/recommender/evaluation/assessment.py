@@ -8,16 +8,15 @@ import numpy.typing as npt
 
 from recommender.catalog.config import CatalogConfig
 from recommender.dataset.vocabulary import Vocabulary
+from recommender.evaluation.baselines import ItemMeans
 from recommender.evaluation.metrics import (
-    ItemMeans,
     Metrics,
     RankingMetrics,
-    Verdict,
     classification_metrics,
-    judge,
     ranking_metrics,
     regression_metrics,
 )
+from recommender.evaluation.verdict import Verdict, judge
 from recommender.features import Float32s, Float64s, Integers
 from recommender.model.ranking import PairModel, popular_lists, top_items
 from recommender.model.seen_items import SeenItems

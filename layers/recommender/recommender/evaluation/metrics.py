@@ -1,14 +1,13 @@
-"""Is the new model good enough? Metrics, baselines, and the verdict of the gate."""
+"""What a model and its lists reach on the test set."""
 
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass, fields
 from typing import Literal
 
 import numpy as np
 import numpy.typing as npt
 
-from recommender.catalog.gate import Gate
 from recommender.errors import ShapeMismatchError
 from recommender.features import Float64s, Floats, Integers
 
@@ -75,14 +74,6 @@ class RankingMetrics:
     def as_dict(self) -> dict[str, float]:
         """List the metrics by name."""
         return {field.name: getattr(self, field.name) for field in fields(self)}
-
-
-@dataclass(frozen=True)
-class Verdict:
-    """Whether the challenger may serve, and why or why not, in sentences."""
-
-    promoted: bool
-    reasons: tuple[str, ...]
 
 
 def classification_metrics(labels: Floats, probabilities: Floats) -> Metrics:
@@ -165,56 +156,6 @@ def _check_lengths(what: str, labels: Floats, predictions: Floats | Integers) ->
         raise ShapeMismatchError(what, labels.shape, predictions.shape)
 
 
-class ItemMeans:
-    """Each item's mean label, drawn towards the mean of all: knows items, and no user."""
-
-    def __init__(self, n_items: int, *, prior_weight: float = 5.0) -> None:
-        """Start without labels.
-
-        Args:
-            n_items: number of items.
-            prior_weight: how many labels the mean of all counts for.
-        """
-        self._prior_weight = prior_weight
-        self._counts, self._sums = np.zeros(n_items, np.int64), np.zeros(n_items)
-
-    def add(self, items: Integers, labels: Floats) -> None:
-        """Learn some labels.
-
-        Args:
-            items: ``(n,)`` numbers of items.
-            labels: ``(n,)`` labels or ratings.
-
-        Raises:
-            ShapeMismatchError: there is not one label for each item given.
-        """
-        if items.shape != labels.shape:
-            raise ShapeMismatchError("train items", labels.shape, items.shape)
-        self._counts += np.bincount(items, minlength=self._counts.size)
-        self._sums += np.bincount(items, np.asarray(labels, np.float64), self._sums.size)
-
-    def predict(self, items: Integers) -> Float64s:
-        """Predict labels.
-
-        Args:
-            items: ``(m,)`` numbers of items, -1 for an unknown one.
-
-        Returns:
-            ``(m,)`` predictions: a share of likes, or a rating. An item without a label is
-            predicted the mean of all.
-
-        Raises:
-            ShapeMismatchError: nothing was learned.
-        """
-        if not self._counts.any():
-            raise ShapeMismatchError("train labels", "one or more", 0)
-        mean = float(self._sums.sum() / self._counts.sum())
-        weights = self._counts + self._prior_weight
-        means = (self._sums + self._prior_weight * mean) / weights
-        # The unknown item is the last one: -1 finds it.
-        return np.asarray(np.append(means, mean)[items], np.float64)
-
-
 def ranking_metrics(
     users: Integers,
     recommended: Integers,
@@ -268,104 +209,3 @@ def ranking_metrics(
         coverage=coverage,
         users=int(np.count_nonzero(counted)),
     )
-
-
-def judge(
-    challenger: Metrics,
-    baseline: Metrics,
-    champion: Metrics | None,
-    gate: Gate,
-    ranking: RankingMetrics | None = None,
-) -> Verdict:
-    """Decide whether the challenger may replace the champion.
-
-    Args:
-        challenger: the new model on the test set.
-        baseline: the item means on the same test set.
-        champion: the serving model on the same test set, if there is one.
-        gate: what is asked of the challenger.
-        ranking: what the new model's lists reach, for limits on that.
-
-    Returns:
-        Promoted with what it is better than, or not promoted with everything that is wrong.
-
-    Raises:
-        ShapeMismatchError: challenger and baseline are of different kinds.
-    """
-    broken = [name for name, value in challenger.as_dict().items() if not math.isfinite(value)]
-    if broken:
-        return Verdict(
-            promoted=False,
-            reasons=tuple(f"The new model's {name} is not finite." for name in broken),
-        )
-    name, loss = challenger.loss
-    baseline_name, baseline_loss = baseline.loss
-    if name != baseline_name:
-        raise ShapeMismatchError("the baseline's loss", name, baseline_name)
-    findings = [_beside_baseline(name, loss, baseline_loss, gate.baseline_margin)]
-    findings.append(_beside_champion(name, loss, champion, gate.tolerance))
-    lists = ranking.as_dict() if ranking is not None and ranking.users else {}
-    findings += _beside_limits({**challenger.as_dict(), **lists}, gate)
-    against = tuple(reason for is_good, reason in findings if not is_good)
-    return Verdict(promoted=not against, reasons=against or tuple(r for _, r in findings))
-
-
-_Finding = tuple[bool, str]
-"""Whether something speaks for the challenger, and the sentence that says so."""
-
-
-def _beside_baseline(name: str, loss: float, baseline: float, margin: float) -> _Finding:
-    ours, theirs = _told_apart(loss, baseline)
-    is_better = loss < baseline * (1.0 - margin)
-    share = f" by more than {margin:.1%}" if margin else ""
-    comparison = f"{'' if is_better else 'not '}better than the item means' {theirs}{share}"
-    return is_better, f"The new model's {name} {ours} is {comparison}."
-
-
-def _beside_champion(
-    name: str, loss: float, champion: Metrics | None, tolerance: float
-) -> _Finding:
-    if champion is None:
-        return True, "No model serves yet."
-    champion_name, champion_loss = champion.loss
-    if champion_name != name:
-        return True, f"The serving model has no {name} to compare with, only {champion_name}."
-    if not math.isfinite(champion_loss):
-        return True, f"The serving model's {name} is not finite."
-    ours, theirs = _told_apart(loss, champion_loss)
-    share = f"{tolerance:.1%}"
-    is_good = loss <= champion_loss * (1.0 + tolerance)
-    if loss <= champion_loss:
-        comparison = "no worse"
-    else:
-        comparison = f"{'at most' if is_good else 'more than'} {share} worse"
-    return (
-        is_good,
-        f"The new model's {name} {ours} is {comparison} than the serving one's {theirs}.",
-    )
-
-
-def _beside_limits(figures: Mapping[str, float], gate: Gate) -> Iterator[_Finding]:
-    for side, limits in (("minimum", gate.minimum), ("maximum", gate.maximum)):
-        for name, limit in limits.items():
-            if name not in figures:
-                asked = f"gate.{side} asks for {limit:g}"
-                yield False, f"The new model's {name} cannot be told on this test set; {asked}."
-                continue
-            ours, theirs = _told_apart(figures[name], limit)
-            is_least = side == "minimum"
-            is_good = figures[name] >= limit if is_least else figures[name] <= limit
-            if is_good:
-                comparison = "not below" if is_least else "not above"
-            else:
-                comparison = "below" if is_least else "above"
-            yield is_good, f"The new model's {name} {ours} is {comparison} gate.{side}, {theirs}."
-
-
-def _told_apart(one: float, other: float) -> tuple[str, str]:
-    """Write two figures with four digits, or with as many as it takes to see which is larger."""
-    for digits in range(4, 17):
-        texts = f"{one:.{digits}f}", f"{other:.{digits}f}"
-        if texts[0] != texts[1] or one == other:
-            break
-    return texts

@@ -7,7 +7,7 @@ from typing import Any
 from aws_lambda_powertools.metrics import MetricUnit
 from aws_lambda_powertools.utilities.typing import LambdaContext
 from recommender.aws import notices
-from recommender.catalog.config import catalog_of_key
+from recommender.catalog.keys import catalog_of_key
 from recommender.errors import InvalidCatalogNameError
 from recommender.observability import logger, metrics
 from recommender.pipeline.settings import AdmitUploadSettings

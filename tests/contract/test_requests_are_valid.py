@@ -13,7 +13,7 @@ import botocore.session
 import pytest
 from botocore.model import ListShape, MapShape, ServiceModel, Shape, StructureShape
 from botocore.validate import validate_parameters
-from recommender.catalog.config import check_catalog_name
+from recommender.catalog.keys import check_catalog_name
 from recommender.pipeline import jobs
 
 from testbed import template

@@ -7,15 +7,9 @@ from importlib import resources
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from recommender.catalog.config import (
-    CatalogConfig,
-    catalog_of_key,
-    check_catalog_name,
-    config_from_dict,
-    is_test_key,
-    parse_config,
-)
+from recommender.catalog.config import CatalogConfig, config_from_dict, parse_config
 from recommender.catalog.gate import LIKE_METRICS, RANKING_METRICS, RATING_METRICS
+from recommender.catalog.keys import catalog_of_key, check_catalog_name, is_test_key
 from recommender.errors import InvalidCatalogNameError, InvalidConfigError
 from recommender.evaluation.metrics import Metrics, RankingMetrics
 

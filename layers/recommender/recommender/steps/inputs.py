@@ -5,9 +5,10 @@ from concurrent.futures import Executor
 from dataclasses import dataclass
 
 from recommender.aws import storage
-from recommender.catalog.config import CatalogConfig, is_test_key, parse_config
+from recommender.catalog.config import CatalogConfig, parse_config
 from recommender.catalog.feature_columns import has_title
 from recommender.catalog.items import parse_items
+from recommender.catalog.keys import is_test_key
 from recommender.catalog.side_tables import SideTable, parse_side
 from recommender.dataset.encoding import RunRows
 from recommender.errors import (

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from recommender.aws import endpoint, sagemaker, storage
-from recommender.catalog.config import check_catalog_name
+from recommender.catalog.keys import check_catalog_name
 from recommender.catalog.side_features import SideFeatures
 from recommender.dataset.vocabulary import Vocabulary
 from recommender.errors import EndpointFailedError, UnknownCatalogError

@@ -5,8 +5,9 @@ from pathlib import Path
 
 import numpy as np
 from recommender.catalog.feature_columns import columns_of
+from recommender.catalog.sheets import read_sheet
 from recommender.catalog.side_features import SideFeatures, make_side_features
-from recommender.catalog.side_tables import parse_side
+from recommender.catalog.side_tables import table_of
 from recommender.features import FeatureRows, Float32s, Integers
 
 USERS, ITEMS = 943, 1682
@@ -30,7 +31,10 @@ def read_ratings(path: Path) -> Ratings:
 def side_features(folder: Path) -> SideFeatures:
     """Make features of ``u.user`` and ``u.item`` as a run does that declares none."""
     files = {"user": folder / "u.user", "item": folder / "u.item"}
-    tables = {noun: parse_side(path.name, path.read_bytes(), noun) for noun, path in files.items()}
+    tables = {
+        noun: table_of(read_sheet(path.name, path.read_bytes(), noun))
+        for noun, path in files.items()
+    }
     wanted, _ = columns_of(tables, None)
     ids = ([str(number + 1) for number in range(count)] for count in (USERS, ITEMS))
     return make_side_features(*ids, wanted)

@@ -2,7 +2,8 @@
 
 import pytest
 from recommender.catalog.feature_columns import FeatureColumn, columns_of, infer_columns, number_of
-from recommender.catalog.side_tables import SideTable, parse_side
+from recommender.catalog.sheets import read_sheet
+from recommender.catalog.side_tables import SideTable, table_of
 
 ROWS = 200
 
@@ -67,14 +68,18 @@ def test_a_date_counts_as_its_year(text: str, number: float | None) -> None:
 
 
 def test_what_is_declared_is_all_there_is() -> None:
-    people = parse_side("u.user", b"1|24|M|technician|85711\n2|53|F|other|94043\n", "user")
+    people = table_of(
+        read_sheet("u.user", b"1|24|M|technician|85711\n2|53|F|other|94043\n", "user")
+    )
     wanted = (FeatureColumn("gender"),)
     assert columns_of({"user": people}, {"user": wanted}) == ({"user": (people, wanted)}, [])
     assert columns_of({}, {}) == ({}, [])
 
 
 def test_every_column_that_is_left_out_is_told() -> None:
-    people = parse_side("u.user", b"1|24|M|technician|85711\n2|53|F|other|94043\n", "user")
+    people = table_of(
+        read_sheet("u.user", b"1|24|M|technician|85711\n2|53|F|other|94043\n", "user")
+    )
     found, told = columns_of({"user": people}, None)
     named = {str(one["column"]) for one in told} | {one.name for one in found["user"][1]}
     assert named == {"age", "gender", "occupation", "zip"}

@@ -5,8 +5,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from recommender.catalog.feature_columns import FeatureColumn
+from recommender.catalog.sheets import read_sheet
 from recommender.catalog.side_features import SideFeatures, make_side_features
-from recommender.catalog.side_tables import parse_side
+from recommender.catalog.side_tables import table_of
 from recommender.errors import MalformedItemsError, ShapeMismatchError
 from recommender.model.folding import fold
 from recommender.model.machine import FactorizationMachine, LikeLink, score
@@ -33,8 +34,8 @@ def test_several_values_share_a_weight_of_one_and_a_category_has_it_alone() -> N
         ["1", "2", "unknown"],
         ["1", "2", "3"],
         {
-            "item": (parse_side("items.csv", MOVIES, "item"), [FeatureColumn("genres")]),
-            "user": (parse_side("u.user", PEOPLE, "user"), [FeatureColumn("gender")]),
+            "item": (table_of(read_sheet("items.csv", MOVIES, "item")), [FeatureColumn("genres")]),
+            "user": (table_of(read_sheet("u.user", PEOPLE, "user")), [FeatureColumn("gender")]),
         },
     )
     assert side.names == (
@@ -52,7 +53,7 @@ def test_several_values_share_a_weight_of_one_and_a_category_has_it_alone() -> N
 
 def test_numbers_fall_into_the_buckets_that_are_given() -> None:
     age = FeatureColumn("age", "number", bounds=(24.0, 50.0))
-    people = parse_side("u.user", PEOPLE, "user")
+    people = table_of(read_sheet("u.user", PEOPLE, "user"))
     side = make_side_features(["1", "2", "7"], [], {"user": (people, [age])})
     assert entries(side, "user") == [
         {"user.age=from 24": 1.0},
@@ -63,7 +64,7 @@ def test_numbers_fall_into_the_buckets_that_are_given() -> None:
 
 def test_many_numbers_make_buckets_of_about_as_many_each() -> None:
     people = b"user,age\n" + b"".join(b"%d,%d\n" % (n, n) for n in range(80))
-    table = parse_side("users.csv", people, "user")
+    table = table_of(read_sheet("users.csv", people, "user"))
     side = make_side_features(
         [str(n) for n in range(80)], [], {"user": (table, [FeatureColumn("age")])}
     )
@@ -73,7 +74,7 @@ def test_many_numbers_make_buckets_of_about_as_many_each() -> None:
 def test_the_flags_of_movielens_items_are_genres() -> None:
     flags = "|".join("1" if at in (1, 16) else "0" for at in range(19))
     data = f"1|Caf\xe9|01-Jan-1995||http://x|{flags}\n".encode("latin-1")
-    table = parse_side("items.item", data, "item")
+    table = table_of(read_sheet("items.item", data, "item"))
     assert table.rows["1"][table.columns.index("genres")] == "Action|Thriller"
     assert table.rows["1"][0] == "Caf\xe9"
 
@@ -88,7 +89,7 @@ def test_the_flags_of_movielens_items_are_genres() -> None:
 def test_a_column_that_cannot_be_a_feature_is_named(
     column: FeatureColumn, words: list[str]
 ) -> None:
-    table = parse_side("items.csv", MOVIES, "item")
+    table = table_of(read_sheet("items.csv", MOVIES, "item"))
     with pytest.raises(MalformedItemsError) as caught:
         make_side_features([], ["1"], {"item": (table, [column])})
     for word in words:
@@ -104,7 +105,7 @@ def sides(draw: st.DrawFn) -> tuple[int, int, SideFeatures]:
         rows = [f"{n},{draw(cells)},{draw(st.sampled_from('xyz'))}" for n in range(size)]
         data = "\n".join([f"{noun},tags,kind", *rows]).encode()
         wanted = [FeatureColumn("tags", "several"), FeatureColumn("kind")]
-        tables[noun] = (parse_side(noun, data, noun), wanted)
+        tables[noun] = (table_of(read_sheet(noun, data, noun)), wanted)
     users, items = ([str(n) for n in range(size)] for size in (n_users, n_items))
     return n_users, n_items, make_side_features(users, items, tables)
 
@@ -140,7 +141,7 @@ def test_the_folded_model_scores_each_pair_as_the_machine_scores_its_full_row(
 
 
 def test_a_folded_model_knows_as_its_machine_does_how_ratings_become_likes() -> None:
-    people = parse_side("u.user", PEOPLE, "user")
+    people = table_of(read_sheet("u.user", PEOPLE, "user"))
     side = make_side_features(["1"], ["1"], {"user": (people, [FeatureColumn("gender")])})
     link = LikeLink(1.5, -5.0)
     dimension = 2 + side.dimension
@@ -159,7 +160,7 @@ def test_a_machine_of_another_size_is_refused() -> None:
     machine = FactorizationMachine(
         0.0, np.zeros(3, np.float32), np.zeros((3, 2), np.float32), "regressor"
     )
-    people = parse_side("u.user", PEOPLE, "user")
+    people = table_of(read_sheet("u.user", PEOPLE, "user"))
     side = make_side_features(["1"], ["1"], {"user": (people, [FeatureColumn("gender")])})
     with pytest.raises(ShapeMismatchError, match="2 side features"):
         fold(machine, 1, 1, side)

@@ -19,8 +19,9 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from recommender.catalog.config import parse_config
-from recommender.catalog.items import parse_items
-from recommender.catalog.side_tables import parse_side
+from recommender.catalog.sheets import read_sheet
+from recommender.catalog.side_tables import SideTable, table_of
+from recommender.catalog.titles import titles_of
 from recommender.dataset.encoding import RunRows
 from recommender.errors import InvalidConfigError, MalformedItemsError, MalformedRatingsError
 from recommender.ratings import reading as ratings
@@ -255,8 +256,8 @@ def test_a_damaged_side_file_is_refused_or_has_every_row_that_was_left_alone(for
             continue  # the cells are of other columns now
         if rng.random() < 0.3:
             data = gzip.compress(data)
-        titles = accepted_by(partial(parse_items, KEY, data))
-        table = accepted_by(partial(parse_side, KEY, data, "item"))
+        titles = accepted_by(partial(titles_in, data))
+        table = accepted_by(partial(table_in, data))
         for one, (_, title, kind) in last.items():
             # A damaged row may name the same item, and the last of several stays.
             doubled = any(one.encode() in line for line in changed)
@@ -266,6 +267,14 @@ def test_a_damaged_side_file_is_refused_or_has_every_row_that_was_left_alone(for
                 assert table.rows[one][table.columns.index("kind")] == kind
         accepted += titles is not None
     assert accepted > 30
+
+
+def titles_in(data: bytes) -> dict[str, str]:
+    return titles_of(read_sheet(KEY, data, "item"))
+
+
+def table_in(data: bytes) -> SideTable:
+    return table_of(read_sheet(KEY, data, "item"))
 
 
 def accepted_by(parse: Callable[[], Any]) -> Any:

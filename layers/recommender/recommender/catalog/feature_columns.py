@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from recommender.catalog.items import COLUMN_NAMES as ITEM_COLUMNS
+from recommender.catalog.sheets import COLUMN_NAMES
 from recommender.catalog.side_tables import SideTable
 from recommender.formats.delimited import find_columns
 
@@ -84,13 +84,8 @@ def _problem(name: str, cells: Sequence[str], separator: str) -> str:
     return ""
 
 
-def has_title(table: SideTable) -> bool:
-    """Whether a column holds the titles."""
-    return any(map(_is_title, table.columns))
-
-
 def _is_title(name: str) -> bool:
-    return "title" in find_columns([name], {"title": ITEM_COLUMNS["title"]})
+    return "title" in find_columns([name], {"title": COLUMN_NAMES["title"]})
 
 
 def kind_of(cells: Sequence[str], separator: str) -> str:

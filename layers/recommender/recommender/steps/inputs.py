@@ -6,10 +6,10 @@ from dataclasses import dataclass
 
 from recommender.aws import storage
 from recommender.catalog.config import CatalogConfig, parse_config
-from recommender.catalog.feature_columns import has_title
-from recommender.catalog.items import parse_items
 from recommender.catalog.keys import is_test_key
-from recommender.catalog.side_tables import SideTable, parse_side
+from recommender.catalog.sheets import Sheet, read_sheet
+from recommender.catalog.side_tables import SideTable, table_of
+from recommender.catalog.titles import titles_of
 from recommender.dataset.encoding import RunRows
 from recommender.errors import (
     InvalidConfigError,
@@ -125,20 +125,20 @@ def _side_files(
             continue
         if noun == "user" and not wanted:
             continue
-        data = storage.read_version(bucket, file)
-        table = _table(file.key, data, noun, declared=declared)
+        sheet = read_sheet(file.key, storage.read_version(bucket, file), noun)
+        table = _table(sheet, declared=declared)
         if table is not None and wanted:
             tables[noun] = table
-        if noun == "item" and (table is None or has_title(table)):
-            titles = parse_items(file.key, data)
+        if noun == "item" and (table is None or sheet.has_titles):
+            titles = titles_of(sheet)
     return titles, tables
 
 
-def _table(key: str, data: bytes, noun: str, *, declared: bool) -> SideTable | None:
-    """Read a side file. One of titles alone may be a table for `parse_items` only."""
+def _table(sheet: Sheet, *, declared: bool) -> SideTable | None:
+    """Arrange a side file. One of items that nothing is declared of may hold titles alone."""
     try:
-        return parse_side(key, data, noun)
+        return table_of(sheet)
     except MalformedItemsError:
-        if noun == "item" and not declared:
+        if sheet.noun == "item" and not declared:
             return None
         raise

@@ -5,15 +5,20 @@ import gzip
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from recommender.catalog.items import parse_items
+from recommender.catalog.sheets import read_sheet
+from recommender.catalog.titles import titles_of
 from recommender.errors import MalformedItemsError
 
 KEY = "catalogs/films/items.csv"
 
 
+def titles_in(data: bytes) -> dict[str, str]:
+    return titles_of(read_sheet(KEY, data, "item"))
+
+
 def refusal(data: bytes) -> MalformedItemsError:
     with pytest.raises(MalformedItemsError) as caught:
-        parse_items(KEY, data)
+        titles_in(data)
     assert caught.value.key == KEY
     return caught.value
 
@@ -23,7 +28,7 @@ def test_u_item_is_read_as_latin_1_without_a_header() -> None:
         "1|Café Film (1995)|01-Jan-1995||http://example.test/1|0|1\n"
         '2|"Quoted" and, comma (1995)|01-Jan-1995||http://example.test/2|0|0\n'
     ).encode("latin-1")
-    assert parse_items(KEY, data) == {
+    assert titles_in(data) == {
         "1": "Café Film (1995)",
         "2": '"Quoted" and, comma (1995)',
     }
@@ -31,7 +36,7 @@ def test_u_item_is_read_as_latin_1_without_a_header() -> None:
 
 def test_movies_dat_is_read_without_a_header() -> None:
     data = b"1::First Film (1995)::Comedy|Drama\r\n2::A: the second (1996)::Action\r\n"
-    assert parse_items(KEY, data) == {"1": "First Film (1995)", "2": "A: the second (1996)"}
+    assert titles_in(data) == {"1": "First Film (1995)", "2": "A: the second (1996)"}
 
 
 @pytest.mark.parametrize(
@@ -49,20 +54,20 @@ def test_movies_dat_is_read_without_a_header() -> None:
     ids=["csv", "semicolons", "tabs", "pipes", "JSON Lines", "gzip", "UTF-16", "two lines"],
 )
 def test_every_known_format_gives_the_same_titles(data: bytes) -> None:
-    assert parse_items(KEY, data) == {"1": "Film, the (1995)", "02": "Other"}
+    assert titles_in(data) == {"1": "Film, the (1995)", "02": "Other"}
 
 
 def test_utf_8_is_preferred_to_latin_1() -> None:
-    assert parse_items(KEY, "item,title\n1,Amélie 映画\n".encode()) == {"1": "Amélie 映画"}
+    assert titles_in("item,title\n1,Amélie 映画\n".encode()) == {"1": "Amélie 映画"}
 
 
 def test_a_row_without_a_title_is_passed_over() -> None:
-    assert parse_items(KEY, b"item,title\n1,\n2\n3,Third\n") == {"3": "Third"}
+    assert titles_in(b"item,title\n1,\n2\n3,Third\n") == {"3": "Third"}
 
 
 def test_a_few_bad_rows_cost_only_themselves() -> None:
     bad = b",no id\n" + b"x" * 257 + b",too long\n4," + b"t" * 1001 + b"\n"
-    assert parse_items(KEY, b"item,title\n1,First\n" + bad) == {"1": "First"}
+    assert titles_in(b"item,title\n1,First\n" + bad) == {"1": "First"}
 
 
 def test_many_bad_rows_refuse_the_file_with_the_first_of_them() -> None:
@@ -100,7 +105,7 @@ def test_what_is_not_an_item_file_is_refused_with_the_reason(data: bytes, word: 
 @given(st.binary(max_size=300))
 def test_any_bytes_are_items_or_malformed_items(data: bytes) -> None:
     try:
-        titles = parse_items(KEY, data)
+        titles = titles_in(data)
     except MalformedItemsError:
         return
     assert titles
@@ -109,14 +114,14 @@ def test_any_bytes_are_items_or_malformed_items(data: bytes) -> None:
 
 def test_a_first_line_that_splits_otherwise_than_all_others_does_not_lose_their_titles() -> None:
     data = b"id|::titlt|kind\n" + b"".join(b"%d|Film %d|a\n" % (n, n) for n in range(30))
-    assert parse_items(KEY, data)["7"] == "Film 7"
+    assert titles_in(data)["7"] == "Film 7"
 
 
 def test_a_stray_quotation_mark_costs_its_own_row_only() -> None:
     data = b'item,title\n1,First\n2,"Stray\n3,Third\n4,"Fourth, the"\n5,"Fifth"\n'
-    assert parse_items(KEY, data) == {"1": "First", "3": "Third", "4": "Fourth, the", "5": "Fifth"}
+    assert titles_in(data) == {"1": "First", "3": "Third", "4": "Fourth, the", "5": "Fifth"}
 
 
 def test_a_quoted_title_may_go_over_lines() -> None:
     data = b'item,title\n1,"First ""of"",\nall, 2,"\n3,Third\n'
-    assert parse_items(KEY, data) == {"1": 'First "of", all, 2,', "3": "Third"}
+    assert titles_in(data) == {"1": 'First "of", all, 2,', "3": "Third"}

@@ -1,13 +1,9 @@
 """Batch scoring: everybody's best items, a shard of users at a time."""
 
-import numpy as np
-
+from recommender.api import answers
 from recommender.aws import storage
-from recommender.model.machine import link
-from recommender.model.ranking import top_items
 from recommender.pipeline.runs import RunFiles, json_lines
 from recommender.steps import serving
-from recommender.steps.plans import read_plan
 
 
 def write_shard(bucket: str, files: RunFiles, number: int, first: int, last: int) -> str:
@@ -18,13 +14,6 @@ def write_shard(bucket: str, files: RunFiles, number: int, first: int, last: int
         ``{"user", "items": [{"item", "title", "score"}]}``, as the API tells it.
     """
     run = serving.load(bucket, files.catalog, files.run_id)
-    top_n = read_plan(bucket, files).config.top_n
-    found, raw = top_items(run.model, np.arange(first, last), top_n, run.seen)
-    scores = link(raw, run.model.predictor_type)
-    rows = []
-    for at in range(last - first):
-        there = found[at] >= 0
-        told = run.told(found[at][there], scores[at][there])
-        rows.append({"user": run.vocabulary.users[first + at], "items": told})
+    rows = answers.lists(run, first, last)
     key = files.recommendations(number)
     return storage.write(bucket, key, json_lines(rows), "application/x-ndjson")

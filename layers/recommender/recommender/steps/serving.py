@@ -3,21 +3,19 @@
 import json
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
 from functools import lru_cache
 from typing import cast
 
 import numpy as np
 from numpy.typing import NDArray
 
+from recommender.api.answers import ServedRun
 from recommender.aws import endpoint, sagemaker, storage
 from recommender.catalog.keys import check_catalog_name
-from recommender.catalog.side_features import SideFeatures
 from recommender.dataset.vocabulary import Vocabulary
 from recommender.errors import EndpointFailedError, UnknownCatalogError
-from recommender.features import Float64s, Integers
+from recommender.features import Float64s
 from recommender.model import factors
-from recommender.model.ranking import PairModel
 from recommender.model.seen_items import SeenItems
 from recommender.pipeline import jobs
 from recommender.pipeline.runs import RunFiles, pointer_key
@@ -29,61 +27,6 @@ _UPDATES_IN_A_ROW = 5
 _pointers: dict[tuple[str, str], tuple[float, dict[str, object]]] = {}
 _variants: dict[str, str] = {}
 """Endpoint to the variant that answered last: the pointer moves a little after the endpoint."""
-
-
-@dataclass(frozen=True)
-class ServedRun:
-    """What answers need of a run."""
-
-    run_id: str
-    vocabulary: Vocabulary
-    titles: dict[str, str]
-    model: PairModel
-    seen: SeenItems
-    item_likes: NDArray[np.int64]
-    like_threshold: float
-    features: SideFeatures
-
-    def told(self, items: Integers, scores: Float64s) -> list[dict[str, object]]:
-        """Say of items what people are told: id, title, score, and how likely it is a like.
-
-        Args:
-            items: ``(n,)`` numbers.
-            scores: ``(n,)`` predictions: probabilities of a like or, of a regressor, ratings.
-
-        Returns:
-            ``n`` objects; only of a regressor that knows how its ratings become likes they have a
-            ``like_probability`` beside the ``score``.
-        """
-        link = self.model.like_link
-        told: list[dict[str, object]] = [
-            {
-                "item": self.vocabulary.items[item],
-                "title": self.titles.get(self.vocabulary.items[item]),
-                "score": score,
-            }
-            for item, score in zip(items.tolist(), scores.tolist(), strict=True)
-        ]
-        if link is not None:
-            for one, chance in zip(told, link.probabilities(scores).tolist(), strict=True):
-                one["like_probability"] = chance
-        return told
-
-
-@dataclass(frozen=True)
-class Prediction:
-    """One pair's answer.
-
-    ``like_probability`` is that of a regressor which knows how its ratings become likes.
-    """
-
-    user: str
-    item: str
-    score: float
-    like_probability: float | None
-    title: str | None
-    user_known: bool
-    item_known: bool
 
 
 def pointer(bucket: str, catalog: str) -> dict[str, object]:
@@ -121,7 +64,7 @@ def load(bucket: str, catalog: str, run_id: str) -> ServedRun:
     files = RunFiles(catalog, run_id)
     seen = storage.read_arrays(bucket, files.seen)
     plan = storage.read_json(bucket, files.plan)
-    config = cast("dict[str, object]", plan["config"])
+    config = cast("dict[str, float]", plan["config"])
     vocabulary = Vocabulary.from_json(storage.read(bucket, files.vocabulary))
     return ServedRun(
         run_id=run_id,
@@ -132,18 +75,22 @@ def load(bucket: str, catalog: str, run_id: str) -> ServedRun:
             cast("NDArray[np.int64]", seen["offsets"]), cast("NDArray[np.int64]", seen["items"])
         ),
         item_likes=cast("NDArray[np.int64]", seen["item_likes"]),
-        like_threshold=float(cast("float", config["like_threshold"])),
+        like_threshold=float(config["like_threshold"]),
+        top_n=int(config["top_n"]),
         features=side_features.read(bucket, files, vocabulary),
     )
 
 
-def predict(
+def score(
     bucket: str, prefix: str, catalog: str, pairs: Sequence[tuple[str, str]]
-) -> tuple[ServedRun, list[Prediction]]:
+) -> tuple[ServedRun, Float64s]:
     """Score pairs at the catalog's endpoint.
 
     The endpoint may move to a new model at any moment, whose columns mean other users and items.
     So each call names the variant whose vocabulary encoded it, and follows when that has gone.
+
+    Returns:
+        The run that answered, and ``(n,)`` scores.
 
     Raises:
         UnknownCatalogError: nothing serves.
@@ -155,11 +102,9 @@ def predict(
     for _ in range(_UPDATES_IN_A_ROW):
         run = load(bucket, catalog, run_id)
         try:
-            predictions = _predict_with(run, name, pairs)
+            return run, _score_with(run, name, pairs)
         except endpoint.VariantMovedError:
             run_id = _variants[name] = _current_variant(name)
-            continue
-        return run, predictions
     raise EndpointFailedError(name, "it changed its model at every try")
 
 
@@ -170,10 +115,8 @@ def _current_variant(name: str) -> str:
     return jobs.run_of_variant(found["ProductionVariants"][0]["VariantName"])
 
 
-def _predict_with(run: ServedRun, name: str, pairs: Sequence[tuple[str, str]]) -> list[Prediction]:
-    vocabulary = run.vocabulary
-    users = np.array([vocabulary.user_numbers.get(user, -1) for user, _ in pairs], dtype=np.int64)
-    items = np.array([vocabulary.item_numbers.get(item, -1) for _, item in pairs], dtype=np.int64)
+def _score_with(run: ServedRun, name: str, pairs: Sequence[tuple[str, str]]) -> Float64s:
+    users, items = run.numbers_of(pairs)
     # A pair of strangers has no features to send; the model's bias is its answer.
     scores = run.model.predict_pairs(users, items)
     some = np.flatnonzero((users >= 0) | (items >= 0))
@@ -182,17 +125,4 @@ def _predict_with(run: ServedRun, name: str, pairs: Sequence[tuple[str, str]]) -
         rows = run.features.rows(users[some], items[some])
         body = recordio.write_rows(rows, None)
         scores[some] = endpoint.score(name, jobs.variant_name(run.run_id), body)
-    link = run.model.like_link
-    likes = [None] * len(pairs) if link is None else link.probabilities(scores).tolist()
-    return [
-        Prediction(
-            user=user,
-            item=item,
-            score=float(scores[at]),
-            like_probability=likes[at],
-            title=run.titles.get(item),
-            user_known=bool(users[at] >= 0),
-            item_known=bool(items[at] >= 0),
-        )
-        for at, (user, item) in enumerate(pairs)
-    ]
+    return scores

@@ -129,7 +129,8 @@ def encode_file(path: Path, folder: Path) -> dict[str, object]:
     """Encode a file from disk to disk: ids, repeats, split, train and test channel."""
     begun = time.perf_counter()
     from recommender.catalog.config import CatalogConfig
-    from recommender.dataset.encoding import TRAIN, Dataset, RunRows
+    from recommender.dataset.encoding import Dataset, RunRows
+    from recommender.dataset.settling import TRAIN
     from recommender.ratings.reading import read_ratings
 
     with ThreadPoolExecutor(os.cpu_count()) as threads:

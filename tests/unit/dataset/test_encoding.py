@@ -14,20 +14,21 @@ import scipy.sparse
 from hypothesis import assume, given
 from hypothesis import strategies as st
 from recommender.catalog.config import CatalogConfig
-from recommender.dataset.encoding import (
-    Dataset,
+from recommender.dataset.draws import Draw
+from recommender.dataset.encoding import Dataset, Side, labels
+from recommender.dataset.vocabulary import Vocabulary
+from recommender.errors import DamagedArtifactError, UnsuitableRatingsError
+from recommender.recordio import rows as recordio
+
+from testbed.datasets import (
+    IdColumn,
     ParsedFile,
-    Side,
-    Vocabulary,
+    Ratings,
+    WholeDataset,
     build_dataset,
     encode,
-    falls_in_test,
-    labels,
+    parse_ratings,
 )
-from recommender.errors import DamagedArtifactError, UnsuitableRatingsError
-from recommender.ratings.identifiers import IdColumn
-from recommender.ratings.reading import Ratings, parse_ratings
-from recommender.recordio import rows as recordio
 
 Row = tuple[str, str, float, int]  # user, item, rating, timestamp
 
@@ -50,7 +51,7 @@ def file_of(rows: Sequence[Row], *, test: bool = False, rejected: int = 0) -> Pa
     return ParsedFile(key, table_of(rows), is_test=test, rejected=rejected)
 
 
-def dataset_of(*files: ParsedFile, config: CatalogConfig = REGRESSOR) -> Dataset:
+def dataset_of(*files: ParsedFile, config: CatalogConfig = REGRESSOR) -> WholeDataset:
     return build_dataset("films", files, config)
 
 
@@ -257,7 +258,7 @@ def grid(n_users: int, n_items: int) -> tuple[Vocabulary, np.ndarray, np.ndarray
 @pytest.mark.parametrize("fraction", [0.01, 0.1, 0.5, 0.9])
 def test_the_split_sets_aside_the_share_that_was_asked_for(fraction: float) -> None:
     vocabulary, users, items = grid(300, 400)
-    chosen = falls_in_test(vocabulary, users, items, fraction)
+    chosen = Draw(vocabulary).falls_in_test(users, items, fraction)
     deviation = math.sqrt(fraction * (1 - fraction) / chosen.size)
     assert chosen.mean() == pytest.approx(fraction, abs=4 * deviation)
     # Nobody is set aside as a whole: shares of users and of items scatter like coin tosses.
@@ -268,21 +269,21 @@ def test_the_split_sets_aside_the_share_that_was_asked_for(fraction: float) -> N
 
 def test_a_larger_test_set_holds_the_smaller_one() -> None:
     vocabulary, users, items = grid(50, 50)
-    small = falls_in_test(vocabulary, users, items, 0.1)
-    large = falls_in_test(vocabulary, users, items, 0.3)
+    small = Draw(vocabulary).falls_in_test(users, items, 0.1)
+    large = Draw(vocabulary).falls_in_test(users, items, 0.3)
     assert not (small & ~large).any()
 
 
 def test_swapping_user_and_item_is_another_draw() -> None:
     vocabulary, users, items = grid(60, 60)
-    there = falls_in_test(vocabulary, users, items, 0.5)
-    back = falls_in_test(vocabulary, items, users, 0.5)
+    there = Draw(vocabulary).falls_in_test(users, items, 0.5)
+    back = Draw(vocabulary).falls_in_test(items, users, 0.5)
     assert (there == back).mean() == pytest.approx(0.5, abs=0.05)
 
 
 def test_the_split_is_the_same_in_every_version() -> None:
     vocabulary, users, items = grid(4, 5)
-    chosen = falls_in_test(vocabulary, users, items, 0.3)
+    chosen = Draw(vocabulary).falls_in_test(users, items, 0.3)
     assert np.flatnonzero(chosen).tolist() == [3, 4, 5, 7, 8, 9, 16, 18, 19]
 
 

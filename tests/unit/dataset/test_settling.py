@@ -9,9 +9,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 from recommender.catalog.config import CatalogConfig
 from recommender.dataset import settling, spool
-from recommender.dataset.encoding import TEST, TRAIN, Dataset, RunRows, encode
+from recommender.dataset.encoding import Dataset, RunRows
+from recommender.dataset.settling import TEST, TRAIN
 from recommender.errors import UnsuitableRatingsError
 from recommender.ratings.reading import read_ratings
+
+from testbed.datasets import WholeDataset, encode
 
 Row = tuple[str, str, float, int]
 Files = list[tuple[list[Row], bool]]
@@ -29,7 +32,7 @@ def _small_pieces(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(settling, "_ROWS_OF_A_PART", 7)
 
 
-def dataset_of(files: Files, config: CatalogConfig) -> Dataset:
+def dataset_of(files: Files, config: CatalogConfig) -> WholeDataset:
     rows = RunRows()
     for number, (lines, is_test) in enumerate(files):
         if lines:
@@ -38,7 +41,7 @@ def dataset_of(files: Files, config: CatalogConfig) -> Dataset:
             )
             into = rows.builder(f"ratings/films/{number}", is_test=is_test)
             read_ratings(iter([text.encode()]), into, 0.0)
-    return Dataset("films", rows, config, THREADS)
+    return WholeDataset("films", rows, config, THREADS)
 
 
 def side_of(dataset: Dataset, side: int) -> list[tuple[str, str, float]]:

@@ -24,8 +24,12 @@ from recommender.catalog.side_tables import SideTable, table_of
 from recommender.catalog.titles import titles_of
 from recommender.dataset.encoding import RunRows
 from recommender.errors import InvalidConfigError, MalformedItemsError, MalformedRatingsError
+from recommender.formats import lines as text_lines
 from recommender.ratings import reading as ratings
-from recommender.ratings.reading import Ratings, Reject, parse_ratings, read_ratings
+from recommender.ratings.reading import read_ratings
+from recommender.ratings.table import Reject
+
+from testbed.datasets import Ratings, ids_of, parse_ratings
 
 KEY = "ratings/films/damaged"
 FILES = 2000
@@ -163,7 +167,7 @@ def test_the_pieces_in_which_a_file_arrives_change_nothing(
         data = damaged(rng, b"\n".join(original) + b"\n") + b"\n".join(original)
         with monkeypatch.context() as patched:
             outcomes = [streamed([data])]
-            patched.setattr(ratings, "_BLOCK_BYTES", 64)
+            patched.setattr(text_lines, "_BLOCK_BYTES", 64)
             patched.setattr(ratings, "_SMALLEST_BLOCK", 32)
             size = rng.randint(1, 40)
             pieces = [data[at : at + size] for at in range(0, len(data), size)]
@@ -184,8 +188,8 @@ def streamed(pieces: list[bytes]) -> object:
         row
         for part in parts
         for row in zip(
-            rows.users.column(part.users),
-            rows.items.column(part.items),
+            ids_of(rows.users, part.users),
+            ids_of(rows.items, part.items),
             *(column.tolist() for column in (part.values, part.timestamps, part.lines)),
             strict=True,
         )

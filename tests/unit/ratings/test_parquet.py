@@ -11,7 +11,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from recommender.errors import MalformedRatingsError
-from recommender.ratings.reading import Ratings, parse_ratings
+
+from testbed.datasets import Ratings, parse_ratings
 
 KEY = "ratings/films/a.parquet"
 

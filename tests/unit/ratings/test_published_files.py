@@ -8,7 +8,9 @@ import pytest
 from recommender.dataset.encoding import RunRows
 from recommender.errors import MalformedRatingsError
 from recommender.ratings.form import RatingForm
-from recommender.ratings.reading import Ratings, parse_ratings, read_ratings
+from recommender.ratings.reading import read_ratings
+
+from testbed.datasets import Ratings, ids_of, parse_ratings
 
 KEY = "ratings/films/file"
 ROWS = [("196", "242", 3.0, 881250949), ("186", "302", 3.5, 891717742), ("22", "377", 0.5, 5)]
@@ -92,8 +94,8 @@ def read_with(form: RatingForm, data: bytes) -> list[Row]:
         (user, item, value, time)
         for part in parts
         for user, item, value, time in zip(
-            rows.users.column(part.users),
-            rows.items.column(part.items),
+            ids_of(rows.users, part.users),
+            ids_of(rows.items, part.items),
             part.values.tolist(),
             part.timestamps.tolist(),
             strict=True,

@@ -12,14 +12,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from recommender.errors import MalformedRatingsError
+from recommender.formats import lines as text_lines
 from recommender.formats import uploads
 from recommender.formats.delimited import Layout
 from recommender.ratings import blocks as rating_blocks
-from recommender.ratings import reading as ratings
 from recommender.ratings.identifiers import IdTable
-from recommender.ratings.reading import Ratings, Reject, parse_ratings
 from recommender.ratings.rows import read_delimited
-from recommender.ratings.table import RatingRows, RatingsBuilder, RejectLog, read_timestamp
+from recommender.ratings.table import RatingRows, RatingsBuilder, Reject, RejectLog, read_timestamp
+
+from testbed.datasets import Ratings, ids_of, parse_ratings
 
 KEY = "ratings/films/ua.base"
 
@@ -52,8 +53,8 @@ def spelled(into: RatingsBuilder, parts: Sequence[RatingRows]) -> list[Row]:
         Row(user, item, *row)
         for part in parts
         for user, item, *row in zip(
-            into.users.column(part.users),
-            into.items.column(part.items),
+            ids_of(into.users, part.users),
+            ids_of(into.items, part.items),
             *(column.tolist() for column in (part.values, part.timestamps, part.lines)),
             strict=True,
         )
@@ -450,7 +451,7 @@ def test_blocks_join_without_a_seam(monkeypatch: pytest.MonkeyPatch, delimiter: 
     rows = [(n % 7, n, n % 5, n) for n in range(500)]
     data = delimited(delimiter, rows) + b"bad\n" + delimited(delimiter, rows)
     whole, whole_rejects = parse_ratings(KEY, data, 0.1)
-    monkeypatch.setattr(ratings, "_BLOCK_BYTES", 100)
+    monkeypatch.setattr(text_lines, "_BLOCK_BYTES", 100)
     parts, part_rejects = parse_ratings(KEY, data, 0.1)
     assert rows_of(parts) == rows_of(whole)
     assert [row.line for row in rows_of(parts)] == [*range(1, 501), *range(502, 1002)]
@@ -459,7 +460,7 @@ def test_blocks_join_without_a_seam(monkeypatch: pytest.MonkeyPatch, delimiter: 
 
 
 def test_a_line_longer_than_a_block_is_still_one_line(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(ratings, "_BLOCK_BYTES", 10)
+    monkeypatch.setattr(text_lines, "_BLOCK_BYTES", 10)
     data = b"a,x,4,9," + b"n" * 50 + b"\nb,y,5,8\n"
     assert accepted(data) == [Row("a", "x", 4, 9, 1), Row("b", "y", 5, 8, 2)]
 

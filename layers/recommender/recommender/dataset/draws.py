@@ -11,29 +11,13 @@ from recommender.dataset.vocabulary import Vocabulary
 Numbers = npt.NDArray[np.int64]
 
 
-def falls_in_test(
-    vocabulary: Vocabulary, users: Numbers, items: Numbers, fraction: float
-) -> npt.NDArray[np.bool_]:
-    """Decide for each pair, from its two ids alone, whether it is set aside for testing.
-
-    Args:
-        vocabulary: gives the ids behind the numbers.
-        users: ``(n,)`` user numbers.
-        items: ``(n,)`` item numbers.
-        fraction: share of all pairs to set aside; a larger one keeps what a smaller one chose.
-
-    Returns:
-        ``(n,)`` True for a test pair.
+class Draw:
+    """Draws test pairs; the digests of all ids are made once.
 
     Source:
         The two ids' BLAKE2b digests, mixed by the finaliser of SplitMix64 (Steele, Lea and Flood,
         *Fast Splittable Pseudorandom Number Generators*, OOPSLA 2014).
     """
-    return Draw(vocabulary).falls_in_test(users, items, fraction)
-
-
-class Draw:
-    """Draws test pairs; the digests of all ids are made once."""
 
     def __init__(self, vocabulary: Vocabulary) -> None:
         # The first half of the mixture depends on the user alone.
@@ -46,7 +30,16 @@ class Draw:
         items: npt.NDArray[np.integer],
         fraction: float,
     ) -> npt.NDArray[np.bool_]:
-        """Decide for each pair; see the function of that name."""
+        """Decide for each pair, from its two ids alone, whether it is set aside for testing.
+
+        Args:
+            users: ``(n,)`` user numbers.
+            items: ``(n,)`` item numbers.
+            fraction: share of all pairs to set aside; a larger one keeps what a smaller one chose.
+
+        Returns:
+            ``(n,)`` True for a test pair.
+        """
         drawn = self._users[users]
         drawn += self._items[items]
         return _mixed(drawn) < np.uint64(min(int(fraction * 2**64), 2**64 - 1))

@@ -1,7 +1,7 @@
 """Rating files to a dataset: ids to numbers, repeats resolved, train and test kept apart."""
 
 from bisect import bisect_right
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from concurrent.futures import Executor
 from dataclasses import dataclass
 from functools import partial
@@ -14,53 +14,21 @@ from recommender.catalog.config import CatalogConfig
 from recommender.catalog.feature_columns import columns_of
 from recommender.catalog.side_features import make_side_features
 from recommender.catalog.side_tables import SideTable
-from recommender.dataset.draws import Draw, falls_in_test
+from recommender.dataset.draws import Draw
 from recommender.dataset.settling import TEST, TRAIN, settle
 from recommender.dataset.spool import RowSpool, SpooledRows
 from recommender.dataset.tallies import Tally, check_suitable, counts_of
 from recommender.dataset.vocabulary import Numbering, Vocabulary
 from recommender.lookahead import ahead
 from recommender.predictor_types import BINARY_CLASSIFIER
-from recommender.ratings.identifiers import IdColumn, IdTable
-from recommender.ratings.table import RatingRows, Ratings, RatingsBuilder, RejectLog
+from recommender.ratings.identifiers import IdTable
+from recommender.ratings.table import RatingsBuilder, RejectLog
 from recommender.recordio import rows as recordio
 from recommender.recordio.pairs import PairWriter
-
-__all__ = [
-    "TEST",
-    "TRAIN",
-    "Dataset",
-    "ParsedFile",
-    "RunRows",
-    "Side",
-    "Vocabulary",
-    "build_dataset",
-    "encode",
-    "falls_in_test",
-    "labels",
-    "likes",
-]
 
 Numbers = npt.NDArray[np.int64]
 Float32s = npt.NDArray[np.float32]
 Flags = npt.NDArray[np.bool_]
-
-
-@dataclass(frozen=True)
-class ParsedFile:
-    """One rating file, read.
-
-    Attributes:
-        key: its key.
-        ratings: its usable rows.
-        is_test: whether it belongs to the test set.
-        rejected: how many other rows it has.
-    """
-
-    key: str
-    ratings: Ratings
-    is_test: bool
-    rejected: int = 0
 
 
 @dataclass(frozen=True, eq=False)
@@ -108,19 +76,6 @@ class RunRows:
         take = partial(self.spool.append, is_test=is_test)
         return RatingsBuilder(key, self.users, self.items, take, self.rejects)
 
-    def add_file(self, file: ParsedFile) -> None:
-        """Add a file that was read elsewhere."""
-        into = self.builder(file.key, is_test=file.is_test)
-        self.rejects.count += file.rejected
-        table = file.ratings
-        users, items = _codes(table.users, self.users), _codes(table.items, self.items)
-        into.add_rows(RatingRows(users, items, table.values, table.timestamps, table.lines))
-
-
-def _codes(column: IdColumn, table: IdTable) -> npt.NDArray[np.int32]:
-    names = np.array([table.add(name) for name in column.names], np.int32)
-    return np.asarray(names[column.numbers], np.int32)
-
 
 class Dataset:
     """Everything that a run learns from and is judged by.
@@ -147,10 +102,23 @@ class Dataset:
         threads: Executor | None = None,
         side_tables: Mapping[str, SideTable] = MappingProxyType({}),
     ) -> None:
-        """Settle which rows count and on which side; see `build_dataset`.
+        """Settle which rows count and on which side.
+
+        A later rating of a pair replaces an earlier one of the same side: by timestamp, then by the
+        order of the files, then by line. A pair rated in a test file belongs to the test set alone.
+        With no test file at all, the config says which rows are: a share of the pairs, chosen by
+        their two ids, or the latest of each user.
 
         Args:
+            catalog: the catalog's name, for messages.
+            rows: what the first pass read, files in the order that decides between ratings of
+                equal age. The dataset's rows keep it, so equal files give equal bytes.
+            config: the catalog's settings.
+            threads: work on several blocks at a time.
             side_tables: "user" or "item" -> the table to make features of.
+
+        Raises:
+            UnsuitableRatingsError: a side is empty, or there is nothing to learn in train.
         """
         rows.spool.close()
         self._spool, self._config, self._threads = rows.spool, config, threads
@@ -183,16 +151,6 @@ class Dataset:
         check_suitable(catalog, tally, config, self.counts)
 
     @property
-    def train(self) -> Side:
-        """What is learned from; all of it in memory."""
-        return self._side(TRAIN)
-
-    @property
-    def test(self) -> Side:
-        """What the model is judged by; all of it in memory. No pair of it is in ``train``."""
-        return self._side(TEST)
-
-    @property
     def rows(self) -> int:
         """How many rows both sides have together."""
         return self.rows_of(TRAIN) + self.rows_of(TEST)
@@ -218,7 +176,7 @@ class Dataset:
 
         Returns:
             Side, number of the shard and some of its records, again and again. The chunks of a
-            shard, joined, are what `encode` makes of its rows.
+            shard, joined, are the records of its rows in order.
         """
         first_item = len(self._users.names)
         writer = None if self.features.dimension else PairWriter(self.vocabulary.dimension)
@@ -271,15 +229,6 @@ class Dataset:
             values,
         )
 
-    def _side(self, side: int) -> Side:
-        none = Side(np.zeros(0, np.int64), np.zeros(0, np.int64), np.zeros(0, np.float32))
-        parts = [none, *self.blocks(side)]
-        return Side(
-            np.concatenate([part.users for part in parts]),
-            np.concatenate([part.items for part in parts]),
-            np.concatenate([part.ratings for part in parts]),
-        )
-
     def _look(self, draw: "Draw | None", block: SpooledRows) -> tuple[Numbers, "Tally"]:
         """Draw a block's test rows, if that is how they are chosen, and count what there is."""
         fates = self._fates[block.first : block.first + len(block)]
@@ -299,43 +248,11 @@ class Dataset:
         return liked_items, tally
 
 
-def build_dataset(catalog: str, files: Sequence[ParsedFile], config: CatalogConfig) -> Dataset:
-    """Make the train and the test set out of rating files that are in memory.
-
-    A later rating of a pair replaces an earlier one of the same side: by timestamp, then by the
-    order of the files, then by line. A pair rated in a test file belongs to the test set alone.
-    With no test file at all, the config says which rows are: a share of the pairs, chosen by their
-    two ids, or the latest of each user.
-
-    Args:
-        catalog: the catalog's name, for messages.
-        files: the files, in the order that decides between ratings of equal age.
-        config: the catalog's settings.
-
-    Returns:
-        The dataset. Its rows keep the order of files and lines, so equal files give equal bytes.
-
-    Raises:
-        UnsuitableRatingsError: a side is empty, or there is nothing to learn in train.
-    """
-    rows = RunRows()
-    for file in files:
-        rows.add_file(file)
-    return Dataset(catalog, rows, config)
-
-
 def labels(ratings: Float32s, config: CatalogConfig) -> Float32s:
     """What the model is to predict: ``(n,)`` 1 for a like and 0 otherwise, or the rating."""
     if config.predictor_type == BINARY_CLASSIFIER:
         return likes(ratings, config).astype(np.float32)
     return ratings.astype(np.float32)
-
-
-def encode(side: Side, vocabulary: Vocabulary, config: CatalogConfig) -> bytes:
-    """Write one side as RecordIO-protobuf: one record per rating, two ones and a label each."""
-    item_columns = side.items + np.int64(len(vocabulary.users))
-    targets = labels(side.ratings, config)
-    return recordio.write_pairs(side.users, item_columns, vocabulary.dimension, targets)
 
 
 def likes(ratings: Float32s, config: CatalogConfig) -> Flags:

@@ -1,8 +1,6 @@
-"""User and item ids: what may be one, and a column of them kept as numbers into distinct names."""
+"""User and item ids: what may be one, and the codes by which rows hold them."""
 
 import re
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
@@ -33,36 +31,6 @@ def id_problem(text: str) -> str | None:
     if unwritable:
         return f"holds the unwritable character U+{ord(unwritable.group()):04X}"
     return None
-
-
-@dataclass(frozen=True, eq=False)
-class IdColumn:
-    """One id per row; each distinct id is kept once.
-
-    Attributes:
-        names: the distinct ids; every one of them occurs in the column.
-        numbers: ``(n,)`` int32 index into ``names``.
-    """
-
-    names: tuple[str, ...]
-    numbers: npt.NDArray[np.int32]
-
-    def __len__(self) -> int:
-        return int(self.numbers.size)
-
-    def __getitem__(self, row: int) -> str:
-        return self.names[int(self.numbers[row])]
-
-    def __iter__(self) -> Iterator[str]:
-        names = self.names
-        return (names[number] for number in self.numbers.tolist())
-
-    @classmethod
-    def of(cls, ids: Iterable[str]) -> "IdColumn":
-        """Number ids in the order in which they first occur."""
-        seen: dict[str, int] = {}
-        numbers = [seen.setdefault(name, len(seen)) for name in ids]
-        return cls(tuple(seen), np.array(numbers, np.int32))
 
 
 class IdTable:
@@ -133,13 +101,6 @@ class IdTable:
             for name, code in self._spelled.items()
             if code - self.MOST_PLAIN < used.size and used[code - self.MOST_PLAIN]
         }
-
-    def column(self, codes: npt.NDArray[np.int32]) -> IdColumn:
-        """Spell the codes of some rows out."""
-        distinct, numbers = np.unique(codes, return_inverse=True)
-        names = {code: name for name, code in self._spelled.items()}
-        spelled = tuple(names.get(code) or str(code) for code in distinct.tolist())
-        return IdColumn(spelled, numbers.astype(np.int32))
 
 
 def _long_enough(flags: npt.NDArray[np.bool_], highest: int) -> npt.NDArray[np.bool_]:

@@ -12,7 +12,7 @@ import numpy.typing as npt
 
 from recommender.formats.cells import WordTable
 from recommender.formats.delimited import Spellings
-from recommender.ratings.identifiers import IdColumn, IdTable
+from recommender.ratings.identifiers import IdTable
 
 MAX_REJECT_TEXT = 200
 MAX_KEPT_REJECTS = 10_000
@@ -53,28 +53,6 @@ _MOST_OPEN_ROWS = 1 << 16
 _VALUES_IN_REASON = re.compile(
     r"""'(?:[^'\\]|\\.)*'|"(?:[^"\\]|\\.)*"|\b0x[0-9a-f]+|U\+[0-9A-F]+|\d[\d,.]*"""
 )
-
-
-@dataclass(frozen=True, eq=False)
-class Ratings:
-    """The usable rows of one file, in file order; all columns have ``n`` entries.
-
-    Attributes:
-        users: the user's id.
-        items: the item's id.
-        values: float32, finite.
-        timestamps: int64, in the file's own unit (seconds for dates); -1 where none is given.
-        lines: int64 line of the row, counted from 1.
-    """
-
-    users: IdColumn
-    items: IdColumn
-    values: npt.NDArray[np.float32]
-    timestamps: npt.NDArray[np.int64]
-    lines: npt.NDArray[np.int64]
-
-    def __len__(self) -> int:
-        return int(self.values.size)
 
 
 @dataclass(frozen=True)

@@ -19,7 +19,8 @@ from recommender.errors import (
 )
 from recommender.pipeline.hyperparameters import check_limits, settle_features
 from recommender.pipeline.runs import Snapshot
-from recommender.ratings.reading import Reject, read_ratings
+from recommender.ratings.reading import read_ratings
+from recommender.ratings.table import Reject
 from recommender.steps import snapshots
 from recommender.steps.progress import Report, silent
 

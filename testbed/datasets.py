@@ -1,0 +1,160 @@
+"""Ratings and datasets that are in memory, whole, with their ids spelled out."""
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+from recommender.catalog.config import CatalogConfig
+from recommender.dataset.encoding import Dataset, RunRows, Side, labels
+from recommender.dataset.settling import TEST, TRAIN
+from recommender.dataset.vocabulary import Vocabulary
+from recommender.ratings.identifiers import IdTable
+from recommender.ratings.reading import read_ratings
+from recommender.ratings.table import RatingRows, RatingsBuilder, Reject, RejectLog
+from recommender.recordio import rows as recordio
+
+
+@dataclass(frozen=True, eq=False)
+class IdColumn:
+    """One id per row; each distinct id is kept once.
+
+    Attributes:
+        names: the distinct ids; every one of them occurs in the column.
+        numbers: ``(n,)`` int32 index into ``names``.
+    """
+
+    names: tuple[str, ...]
+    numbers: npt.NDArray[np.int32]
+
+    def __len__(self) -> int:
+        return int(self.numbers.size)
+
+    def __getitem__(self, row: int) -> str:
+        return self.names[int(self.numbers[row])]
+
+    def __iter__(self) -> Iterator[str]:
+        names = self.names
+        return (names[number] for number in self.numbers.tolist())
+
+    @classmethod
+    def of(cls, ids: Iterable[str]) -> "IdColumn":
+        """Number ids in the order in which they first occur."""
+        seen: dict[str, int] = {}
+        numbers = [seen.setdefault(name, len(seen)) for name in ids]
+        return cls(tuple(seen), np.array(numbers, np.int32))
+
+
+def ids_of(table: IdTable, codes: npt.NDArray[np.int32]) -> IdColumn:
+    """Spell the codes of some rows out."""
+    distinct, numbers = np.unique(codes, return_inverse=True)
+    names = {code: name for name, code in table.spelled_ids().items()}
+    return IdColumn(
+        tuple(names.get(code) or str(code) for code in distinct.tolist()), numbers.astype(np.int32)
+    )
+
+
+@dataclass(frozen=True, eq=False)
+class Ratings:
+    """The usable rows of one file, in file order; all columns have ``n`` entries.
+
+    Attributes:
+        users: the user's id.
+        items: the item's id.
+        values: float32, finite.
+        timestamps: int64, in the file's own unit (seconds for dates); -1 where none is given.
+        lines: int64 line of the row, counted from 1.
+    """
+
+    users: IdColumn
+    items: IdColumn
+    values: npt.NDArray[np.float32]
+    timestamps: npt.NDArray[np.int64]
+    lines: npt.NDArray[np.int64]
+
+    def __len__(self) -> int:
+        return int(self.values.size)
+
+
+def parse_ratings(key: str, data: bytes, reject_limit: float) -> tuple[Ratings, list[Reject]]:
+    """Read a file of ratings that fits into memory; see `read_ratings`."""
+    log, parts = RejectLog(), list[RatingRows]()
+    users, items = IdTable("user"), IdTable("item")
+    into = RatingsBuilder(key, users, items, parts.append, log)
+    read_ratings(iter([data]), into, reject_limit)
+    codes, others, values, timestamps, lines = (
+        np.concatenate(column)
+        for column in zip(
+            *((p.users, p.items, p.values, p.timestamps, p.lines) for p in parts), strict=True
+        )
+    )
+    found = Ratings(ids_of(users, codes), ids_of(items, others), values, timestamps, lines)
+    return found, log.kept
+
+
+@dataclass(frozen=True)
+class ParsedFile:
+    """One rating file, read.
+
+    Attributes:
+        key: its key.
+        ratings: its usable rows.
+        is_test: whether it belongs to the test set.
+        rejected: how many other rows it has.
+    """
+
+    key: str
+    ratings: Ratings
+    is_test: bool
+    rejected: int = 0
+
+
+class WholeDataset(Dataset):
+    """A dataset whose sides can be had whole."""
+
+    @property
+    def train(self) -> Side:
+        """What is learned from; all of it in memory."""
+        return self._side(TRAIN)
+
+    @property
+    def test(self) -> Side:
+        """What the model is judged by; all of it in memory. No pair of it is in ``train``."""
+        return self._side(TEST)
+
+    def _side(self, side: int) -> Side:
+        none = Side(np.zeros(0, np.int64), np.zeros(0, np.int64), np.zeros(0, np.float32))
+        parts = [none, *self.blocks(side)]
+        return Side(
+            np.concatenate([part.users for part in parts]),
+            np.concatenate([part.items for part in parts]),
+            np.concatenate([part.ratings for part in parts]),
+        )
+
+
+def build_dataset(catalog: str, files: Sequence[ParsedFile], config: CatalogConfig) -> WholeDataset:
+    """Make the train and the test set out of rating files that are in memory.
+
+    Raises:
+        UnsuitableRatingsError: a side is empty, or there is nothing to learn in train.
+    """
+    rows = RunRows()
+    for file in files:
+        into = rows.builder(file.key, is_test=file.is_test)
+        rows.rejects.count += file.rejected
+        table = file.ratings
+        users, items = _codes(table.users, rows.users), _codes(table.items, rows.items)
+        into.add_rows(RatingRows(users, items, table.values, table.timestamps, table.lines))
+    return WholeDataset(catalog, rows, config)
+
+
+def _codes(column: IdColumn, table: IdTable) -> npt.NDArray[np.int32]:
+    names = np.array([table.add(name) for name in column.names], np.int32)
+    return np.asarray(names[column.numbers], np.int32)
+
+
+def encode(side: Side, vocabulary: Vocabulary, config: CatalogConfig) -> bytes:
+    """Write one side as RecordIO-protobuf: one record per rating, two ones and a label each."""
+    item_columns = side.items + np.int64(len(vocabulary.users))
+    targets = labels(side.ratings, config)
+    return recordio.write_pairs(side.users, item_columns, vocabulary.dimension, targets)

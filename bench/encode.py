@@ -129,8 +129,8 @@ def encode_file(path: Path, folder: Path) -> dict[str, object]:
     """Encode a file from disk to disk: ids, repeats, split, train and test channel."""
     begun = time.perf_counter()
     from recommender.catalog.config import CatalogConfig
+    from recommender.dataset.deduplication import TRAIN
     from recommender.dataset.encoding import Dataset, RunRows
-    from recommender.dataset.settling import TRAIN
     from recommender.ratings.reading import read_ratings
 
     with ThreadPoolExecutor(os.cpu_count()) as threads:
@@ -192,7 +192,7 @@ def compare_writers(repeats: int) -> dict[str, float]:
     """Time our writers and the SDK's on the same rows, bytes compared first."""
     import scipy.sparse
     from recommender.features import FeatureRows
-    from recommender.recordio import rows as recordio
+    from recommender.recordio.writing import write_pairs, write_rows
 
     os.environ["SAGEMAKER_SUPPRESS_V2_WARNING"] = "1"
     logging.getLogger("sagemaker.config").setLevel(logging.WARNING)
@@ -215,19 +215,17 @@ def compare_writers(repeats: int) -> dict[str, float]:
         write_spmatrix_to_sparse_tensor(out, matrix, likes)
         return out.getvalue()
 
-    one_hot = recordio.write_pairs(users, items, pairs.dimension, likes)
-    general = recordio.write_rows(rich, likes)
+    one_hot = write_pairs(users, items, pairs.dimension, likes)
+    general = write_rows(rich, likes)
     if one_hot != sdk(pairs) or general != sdk(rich):
         raise SystemExit("the writers disagree on the bytes")
     source, target = np.frombuffer(one_hot, np.uint8), np.empty(len(one_hot), np.uint8)
     seconds = {
         "sdk_one_hot": _median(lambda: sdk(pairs), max(3, repeats // 5)),
-        "one_hot": _median(
-            lambda: recordio.write_pairs(users, items, pairs.dimension, likes), repeats
-        ),
+        "one_hot": _median(lambda: write_pairs(users, items, pairs.dimension, likes), repeats),
         "memcpy": _median(lambda: np.copyto(target, source), repeats),
         "sdk_csr": _median(lambda: sdk(rich), max(3, repeats // 5)),
-        "csr": _median(lambda: recordio.write_rows(rich, likes), repeats),
+        "csr": _median(lambda: write_rows(rich, likes), repeats),
     }
     print(f"writers, {n:,} rows of 2 entries and of {rich.columns.size / n:.1f}")
     for name, taken in seconds.items():

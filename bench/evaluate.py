@@ -32,7 +32,7 @@ def make_run(rows: int) -> None:
     from recommender.model import factors
     from recommender.model.artifact import write_artifact
     from recommender.model.machine import FactorizationMachine
-    from recommender.model.ranking import split_machine
+    from recommender.model.pair_model import split_machine
     from recommender.pipeline.runs import RunFiles, pointer_key
 
     s3().create_bucket(Bucket=BUCKET)

@@ -33,7 +33,8 @@ import numpy as np
 from recommender.features import FeatureRows
 from recommender.model.artifact import write_model_zip
 from recommender.model.machine import FactorizationMachine, predict
-from recommender.recordio.rows import read_predictions, write_pairs
+from recommender.recordio.reading import read_predictions
+from recommender.recordio.writing import write_pairs
 
 USERS, ITEMS, RANK = 943, 1682, 16
 DIMENSION = USERS + ITEMS

@@ -6,13 +6,16 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 from recommender.catalog.config import CatalogConfig
+from recommender.dataset.deduplication import TEST, TRAIN
 from recommender.dataset.encoding import Dataset, RunRows, Side, labels
-from recommender.dataset.settling import TEST, TRAIN
 from recommender.dataset.vocabulary import Vocabulary
+from recommender.features import Integers
+from recommender.model.seen_items import SeenItems
 from recommender.ratings.identifiers import IdTable
 from recommender.ratings.reading import read_ratings
-from recommender.ratings.table import RatingRows, RatingsBuilder, Reject, RejectLog
-from recommender.recordio import rows as recordio
+from recommender.ratings.rejects import Reject, RejectLog
+from recommender.ratings.table import RatingRows, RatingsBuilder
+from recommender.recordio.writing import write_pairs
 
 
 @dataclass(frozen=True, eq=False)
@@ -157,4 +160,10 @@ def encode(side: Side, vocabulary: Vocabulary, config: CatalogConfig) -> bytes:
     """Write one side as RecordIO-protobuf: one record per rating, two ones and a label each."""
     item_columns = side.items + np.int64(len(vocabulary.users))
     targets = labels(side.ratings, config)
-    return recordio.write_pairs(side.users, item_columns, vocabulary.dimension, targets)
+    return write_pairs(side.users, item_columns, vocabulary.dimension, targets)
+
+
+def seen_of(users: Integers, items: Integers, n_users: int) -> SeenItems:
+    """Group pairs of numbers by user."""
+    n_items = int(items.max(initial=-1)) + 1
+    return SeenItems.from_keys(users.astype(np.int64) * n_items + items, n_users, n_items)

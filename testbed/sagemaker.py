@@ -17,7 +17,7 @@ from botocore.response import StreamingBody
 from botocore.validate import validate_parameters
 from recommender.model.artifact import read_artifact
 from recommender.model.machine import FactorizationMachine, predict
-from recommender.recordio.rows import read_rows
+from recommender.recordio.reading import read_rows
 
 from testbed.template import ACCOUNT, REGION
 

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import numpy as np
 from recommender.features import FeatureRows, Float32s
-from recommender.recordio.rows import write_rows
+from recommender.recordio.writing import write_rows
 
 from factorization_machines.compiled.cache import use_portable_code
 from factorization_machines.job.train import train

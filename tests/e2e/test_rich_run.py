@@ -6,7 +6,7 @@ from itertools import pairwise
 
 import numpy as np
 import pytest
-from recommender.recordio.rows import read_rows
+from recommender.recordio.reading import read_rows
 
 from local.movielens import MovieLens
 from local.stack import Stack

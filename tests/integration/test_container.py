@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 from recommender.features import FeatureRows
 from recommender.model.artifact import read_model_zip
-from recommender.recordio.rows import write_pairs, write_rows
+from recommender.recordio.writing import write_pairs, write_rows
 
 USERS, ITEMS, DIMENSION = 30, 50, 80
 RECORDIO = "application/x-recordio-protobuf"

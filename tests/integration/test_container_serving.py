@@ -18,7 +18,8 @@ import numpy as np
 import pytest
 from recommender.model.artifact import write_artifact, write_model_zip
 from recommender.model.machine import FactorizationMachine, LikeLink
-from recommender.recordio.rows import read_predictions, write_pairs
+from recommender.recordio.reading import read_predictions
+from recommender.recordio.writing import write_pairs
 
 USERS, ITEMS, DIMENSION = 30, 50, 80
 JSON, JSON_LINES = "application/json", "application/jsonlines"

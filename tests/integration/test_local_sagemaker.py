@@ -29,7 +29,8 @@ from botocore.validate import ParamValidator
 from recommender.features import FeatureRows
 from recommender.model.artifact import read_artifact, write_artifact
 from recommender.model.machine import FactorizationMachine, predict
-from recommender.recordio.rows import read_predictions, write_pairs
+from recommender.recordio.reading import read_predictions
+from recommender.recordio.writing import write_pairs
 
 from local.sagemaker.archives import DamagedArchiveError, pack, unpack
 from local.sagemaker.faults import JobError

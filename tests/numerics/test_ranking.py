@@ -6,17 +6,17 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from recommender.errors import ShapeMismatchError
 from recommender.features import FeatureRows
-from recommender.model import ranking
+from recommender.model import pair_model, ranking
 from recommender.model.machine import FactorizationMachine, predict, score
+from recommender.model.pair_model import PairModel, split_machine
 from recommender.model.ranking import (
-    PairModel,
     SeenItems,
     popular_items,
     popular_lists,
-    similar_items,
-    split_machine,
     top_items,
 )
+
+from testbed.datasets import seen_of
 
 
 def make_model(users, items, rank, rng, *, bias=0.3, levels=None):
@@ -54,7 +54,7 @@ def assert_equals_the_full_sort(model, users, n, seen):
 
 
 def random_seen(users, items, count, rng):
-    return SeenItems.from_pairs(rng.integers(0, users, count), rng.integers(0, items, count), users)
+    return seen_of(rng.integers(0, users, count), rng.integers(0, items, count), users)
 
 
 @pytest.mark.parametrize("rank", [0, 1, 16, 64])
@@ -161,7 +161,7 @@ def test_a_user_who_rated_all_but_a_few_gets_only_those():
     rng = np.random.default_rng(1)
     model = make_model(2, 900, 4, rng)
     rated = np.setdiff1d(np.arange(900), [3, 500])
-    seen = SeenItems.from_pairs(np.zeros(898, np.int64), rated, 2)
+    seen = seen_of(np.zeros(898, np.int64), rated, 2)
     items, scores = top_items(model, np.array([0, 1]), 4, seen)
     assert sorted(items[0, :2].tolist()) == [3, 500]
     assert items[0, 2:].tolist() == [-1, -1]
@@ -207,7 +207,7 @@ def test_a_score_does_not_depend_on_its_neighbours(monkeypatch):
     rng = np.random.default_rng(8)
     users, items = rng.integers(-1, 50, 999), rng.integers(-1, 60, 999)
     together = model.score_pairs(users, items)
-    monkeypatch.setattr(ranking, "_GATHERED_NUMBERS", 100)
+    monkeypatch.setattr(pair_model, "_GATHERED_NUMBERS", 100)
     assert np.array_equal(model.score_pairs(users, items), together)
 
 
@@ -234,7 +234,7 @@ def test_numbers_that_do_not_exist_are_refused(users, items):
 def test_seen_items_are_the_distinct_items_of_each_user(pairs):
     users = np.array([user for user, _ in pairs], np.int64)
     items = np.array([item for _, item in pairs], np.int64)
-    seen = SeenItems.from_pairs(users, items, 6)
+    seen = seen_of(users, items, 6)
     for user in range(6):
         assert seen.of(user).tolist() == sorted({item for who, item in pairs if who == user})
     assert seen.of(-1).size == 0
@@ -242,46 +242,6 @@ def test_seen_items_are_the_distinct_items_of_each_user(pairs):
     rows, columns = seen.places(asked)
     expected = [(row, item) for row, who in enumerate(asked) for item in seen.of(int(who))]
     assert list(zip(rows.tolist(), columns.tolist(), strict=True)) == expected
-
-
-def test_seen_items_of_a_user_who_does_not_exist_are_refused():
-    with pytest.raises(ShapeMismatchError):
-        SeenItems.from_pairs(np.array([2]), np.array([0]), 2)
-
-
-def test_similar_items_are_sorted_by_their_cosine():
-    rng = np.random.default_rng(11)
-    model = make_model(1, 300, 8, rng)
-    factors = model.item_factors.astype(float)
-    expected = sorted(
-        (
-            -(factors[i] @ factors[7]) / np.linalg.norm(factors[i]) / np.linalg.norm(factors[7]),
-            i,
-        )
-        for i in range(300)
-        if i != 7
-    )[:12]
-    items, cosines = similar_items(model, 7, 12)
-    assert items.tolist() == [item for _, item in expected]
-    np.testing.assert_allclose(cosines, [-negative for negative, _ in expected], rtol=1e-6)
-
-
-def test_items_without_factors_are_similar_to_none():
-    factors = np.array([[1, 0], [0, 0], [2, 0], [1, 1]], np.float32)
-    model = PairModel(
-        0.0,
-        np.zeros(0, np.float32),
-        np.zeros((0, 2), np.float32),
-        factors[:, 0],
-        factors,
-        "regressor",
-    )
-    items, cosines = similar_items(model, 0, 9)
-    assert items.tolist() == [2, 3]
-    np.testing.assert_allclose(cosines, [1.0, 0.5**0.5], rtol=1e-7)
-    assert similar_items(model, 1, 9)[0].size == 0
-    with pytest.raises(ShapeMismatchError):
-        similar_items(model, 4, 1)
 
 
 def test_popular_items_are_the_most_liked_and_of_equal_ones_the_first():
@@ -293,6 +253,6 @@ def test_popular_items_are_the_most_liked_and_of_equal_ones_the_first():
 
 def test_popular_lists_leave_out_what_was_rated():
     likes = np.array([3, 9, 3, 0, 9, 1])
-    seen = SeenItems.from_pairs(np.array([0, 0, 2]), np.array([1, 0, 4]), 3)
+    seen = seen_of(np.array([0, 0, 2]), np.array([1, 0, 4]), 3)
     lists = popular_lists(likes, np.array([0, 1, 2, -1]), 3, seen)
     assert lists.tolist() == [[4, 2, 5], [1, 4, 0], [1, 0, 2], [1, 4, 0]]

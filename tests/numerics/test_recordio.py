@@ -11,14 +11,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from recommender.errors import DamagedRecordError, ShapeMismatchError
 from recommender.features import FeatureRows
-from recommender.recordio import rows as recordio
-from recommender.recordio.rows import (
-    read_predictions,
-    read_rows,
-    write_pairs,
-    write_predictions,
-    write_rows,
-)
+from recommender.recordio import reading
+from recommender.recordio.reading import read_predictions, read_rows
+from recommender.recordio.writing import write_pairs, write_predictions, write_rows
 
 MAGIC = bytes.fromhex("0a23d7ce")
 
@@ -271,13 +266,13 @@ def test_a_common_form_is_read_as_any_other_is(stream, changes):
         data[place % len(data)] = byte
     found = outcome(bytes(data))
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(recordio, "read_by_form", lambda *_: None)
-        patch.setattr(recordio, "_read_regular", refuse)
+        patch.setattr(reading, "read_by_form", lambda *_: None)
+        patch.setattr(reading, "_read_regular", refuse)
         assert outcome(bytes(data)) == found
 
 
 def refuse(*_: object) -> None:
-    raise recordio._IrregularError
+    raise reading._IrregularError
 
 
 def test_a_length_near_the_largest_is_no_short_record():

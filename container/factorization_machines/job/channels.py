@@ -8,7 +8,7 @@ import numpy as np
 from recommender.errors import DamagedRecordError, ShapeMismatchError
 from recommender.features import FeatureRows, Float32s, with_distinct_columns
 from recommender.predictor_types import BINARY_CLASSIFIER
-from recommender.recordio.rows import read_rows
+from recommender.recordio.reading import read_rows
 
 from factorization_machines.errors import InvalidChannelError, UnsupportedJobError
 from factorization_machines.hyperparameters import Hyperparameters

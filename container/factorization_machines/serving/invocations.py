@@ -6,7 +6,8 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 import numpy as np
 from recommender.errors import DamagedRecordError, InvalidRequestError
 from recommender.features import FeatureRows, Float64s, with_distinct_columns
-from recommender.recordio.rows import read_rows, write_predictions
+from recommender.recordio.reading import read_rows
+from recommender.recordio.writing import write_predictions
 
 JSON = "application/json"
 JSON_LINES = "application/jsonlines"

@@ -18,7 +18,7 @@ from recommender.dataset.draws import Draw
 from recommender.dataset.encoding import Dataset, Side, labels
 from recommender.dataset.vocabulary import Vocabulary
 from recommender.errors import DamagedArtifactError, UnsuitableRatingsError
-from recommender.recordio import rows as recordio
+from recommender.recordio.reading import read_rows
 
 from testbed.datasets import (
     IdColumn,
@@ -344,7 +344,7 @@ def test_encoded_rows_are_read_back_as_users_items_and_labels(
     users = np.array([vocabulary.user_numbers[row[0]] for row in rows])
     items = np.array([vocabulary.item_numbers[row[1]] for row in rows])
     side = Side(users, items, np.array([row[2] for row in rows], np.float32))
-    features, targets = recordio.read_rows(encode(side, vocabulary, REGRESSOR))
+    features, targets = read_rows(encode(side, vocabulary, REGRESSOR))
     assert features.dimension == vocabulary.dimension
     assert features.columns[0::2].tolist() == users.tolist()
     assert (features.columns[1::2] - len(vocabulary.users)).tolist() == items.tolist()

@@ -18,7 +18,7 @@ from recommender.evaluation.assessment import (
     Sides,
     assess,
 )
-from recommender.model.ranking import PairModel
+from recommender.model.pair_model import PairModel
 from recommender.predictor_types import BINARY_CLASSIFIER, REGRESSOR
 from scipy.sparse import csr_array
 from scipy.stats import rankdata

@@ -13,7 +13,7 @@ from recommender.errors import (
     MissingRatingsError,
     UnsuitableRatingsError,
 )
-from recommender.recordio.rows import read_rows
+from recommender.recordio.reading import read_rows
 
 from functions.encode_ratings import app
 from testbed import films, template

@@ -10,7 +10,7 @@ from recommender.dataset.vocabulary import Vocabulary
 from recommender.model import factors
 from recommender.model.artifact import read_artifact
 from recommender.model.machine import LikeLink
-from recommender.model.ranking import split_machine
+from recommender.model.pair_model import split_machine
 from recommender.pipeline.runs import RunFiles
 from recommender.predictor_types import REGRESSOR
 

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from factorization_machines.serving.application import Application
 from recommender.model.machine import FactorizationMachine, LikeLink
-from recommender.recordio.rows import write_pairs
+from recommender.recordio.writing import write_pairs
 from werkzeug.test import Client
 
 JSON, JSON_LINES = "application/json", "application/jsonlines"

@@ -7,7 +7,7 @@ from factorization_machines.hyperparameters import parse_hyperparameters
 from factorization_machines.job.channels import channels_of_job, read_channel
 from factorization_machines.process.paths import Paths
 from recommender.features import FeatureRows
-from recommender.recordio.rows import write_rows
+from recommender.recordio.writing import write_rows
 
 DIMENSION = 8
 

@@ -13,7 +13,8 @@ from factorization_machines.serving.invocations import (
 )
 from recommender.errors import InvalidRequestError
 from recommender.features import FeatureRows
-from recommender.recordio.rows import read_predictions, write_rows
+from recommender.recordio.reading import read_predictions
+from recommender.recordio.writing import write_rows
 
 DIMENSION = 6
 

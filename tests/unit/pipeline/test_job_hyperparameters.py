@@ -12,7 +12,7 @@ from recommender.pipeline.hyperparameters import (
     check_limits,
     job_hyperparameters,
     learns_from_ratings,
-    settle_features,
+    resolve_features,
 )
 
 GIBBS = {"solver": "gibbs", "num_factors": "16"}
@@ -81,7 +81,7 @@ def test_more_columns_than_a_value_has_room_for_are_one_group_a_side() -> None:
 def test_features_are_found_out_only_where_groups_of_columns_have_priors_of_their_own(
     stack: dict[str, str], config: CatalogConfig, expected: object
 ) -> None:
-    assert settle_features(config, stack).features == expected
+    assert resolve_features(config, stack).features == expected
 
 
 @pytest.mark.parametrize(

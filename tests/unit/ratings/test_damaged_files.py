@@ -27,7 +27,7 @@ from recommender.errors import InvalidConfigError, MalformedItemsError, Malforme
 from recommender.formats import lines as text_lines
 from recommender.ratings import reading as ratings
 from recommender.ratings.reading import read_ratings
-from recommender.ratings.table import Reject
+from recommender.ratings.rejects import Reject
 
 from testbed.datasets import Ratings, ids_of, parse_ratings
 

@@ -17,8 +17,10 @@ from recommender.formats import uploads
 from recommender.formats.delimited import Layout
 from recommender.ratings import blocks as rating_blocks
 from recommender.ratings.identifiers import IdTable
+from recommender.ratings.rejects import Reject, RejectLog
 from recommender.ratings.rows import read_delimited
-from recommender.ratings.table import RatingRows, RatingsBuilder, Reject, RejectLog, read_timestamp
+from recommender.ratings.table import RatingRows, RatingsBuilder
+from recommender.ratings.values import read_timestamp
 
 from testbed.datasets import Ratings, ids_of, parse_ratings
 

@@ -10,7 +10,7 @@ from recommender.errors import InvalidConfigError, MalformedItemsError
 from recommender.model.artifact import write_artifact
 from recommender.model.machine import FactorizationMachine, score
 from recommender.pipeline.runs import RunFiles
-from recommender.recordio.rows import read_rows
+from recommender.recordio.reading import read_rows
 from recommender.steps import evaluations, side_features
 
 from functions.encode_ratings import app

@@ -7,7 +7,7 @@ from typing import BinaryIO
 
 import numpy as np
 import pytest
-from recommender.dataset import encoding, settling, spool
+from recommender.dataset import deduplication, encoding, spool
 from recommender.dataset.encoding import RunRows
 from recommender.errors import NoRoomError
 from recommender.pipeline.manifests import RunError
@@ -99,7 +99,7 @@ def test_a_run_without_room_fails_with_the_parameter_to_raise_and_is_tried_again
             patched.setattr(spool, "_MOST_IN_MEMORY", 0)
             patched.setattr(spool.tempfile, "TemporaryFile", full_disk)
         else:
-            patched.setattr(settling, "_sorted_with_places", too_much)
+            patched.setattr(deduplication, "_sorted_with_places", too_much)
         failed = run(stage, admit(stage)["execution"])
     assert failed.error["Error"] == "NoRoomError"
     (manifest,) = (key for key in stage.listing("runs/") if key.endswith("/manifest.json"))

@@ -12,7 +12,8 @@ from recommender.dataset.vocabulary import Vocabulary
 from recommender.errors import InvalidRequestError
 from recommender.features import Float64s, Integers
 from recommender.model.machine import link as linked
-from recommender.model.ranking import PairModel, popular_items, top_items
+from recommender.model.pair_model import PairModel
+from recommender.model.ranking import popular_items, top_items
 from recommender.model.seen_items import SeenItems
 from recommender.predictor_types import BINARY_CLASSIFIER
 

@@ -119,7 +119,7 @@ def columns_of(
     tables: Mapping[str, SideTable],
     declared: Mapping[str, Sequence[FeatureColumn]] | None,
 ) -> tuple[dict[str, tuple[SideTable, Sequence[FeatureColumn]]], list[Mapping[str, object]]]:
-    """Settle what is made of each side file.
+    """Decide what is made of each side file.
 
     Args:
         tables: "user" or "item" -> its table.

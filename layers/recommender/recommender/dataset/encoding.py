@@ -14,17 +14,18 @@ from recommender.catalog.config import CatalogConfig
 from recommender.catalog.feature_columns import columns_of
 from recommender.catalog.side_features import make_side_features
 from recommender.catalog.side_tables import SideTable
+from recommender.dataset.deduplication import TEST, TRAIN, deduplicate
 from recommender.dataset.draws import Draw
-from recommender.dataset.settling import TEST, TRAIN, settle
 from recommender.dataset.spool import RowSpool, SpooledRows
 from recommender.dataset.tallies import Tally, check_suitable, counts_of
 from recommender.dataset.vocabulary import Numbering, Vocabulary
 from recommender.lookahead import ahead
 from recommender.predictor_types import BINARY_CLASSIFIER
 from recommender.ratings.identifiers import IdTable
-from recommender.ratings.table import RatingsBuilder, RejectLog
-from recommender.recordio import rows as recordio
+from recommender.ratings.rejects import RejectLog
+from recommender.ratings.table import RatingsBuilder
 from recommender.recordio.pairs import PairWriter
+from recommender.recordio.writing import write_rows
 
 Numbers = npt.NDArray[np.int64]
 Float32s = npt.NDArray[np.float32]
@@ -102,7 +103,7 @@ class Dataset:
         threads: Executor | None = None,
         side_tables: Mapping[str, SideTable] = MappingProxyType({}),
     ) -> None:
-        """Settle which rows count and on which side.
+        """Decide which rows count and on which side.
 
         A later rating of a pair replaces an earlier one of the same side: by timestamp, then by the
         order of the files, then by line. A pair rated in a test file belongs to the test set alone.
@@ -129,15 +130,15 @@ class Dataset:
         self.features = make_side_features(*names, wanted)
         self.vocabulary = Vocabulary(*names, self.features.names)
         split = not rows.has_test_files
-        settled = settle(
+        deduplicated = deduplicate(
             rows.spool,
             self._users,
             self._items,
             last_per_user=config.last_per_user if split else 0,
             threads=threads,
         )
-        self._fates = settled.fates
-        self.seen_counts, self.seen_items = settled.seen_counts, settled.seen_items
+        self._outcomes = deduplicated.outcomes
+        self.seen_counts, self.seen_items = deduplicated.seen_counts, deduplicated.seen_items
         draw = Draw(self.vocabulary) if split and not config.last_per_user else None
         self.item_likes = np.zeros(len(self._items.names), np.int64)
         self._firsts: list[tuple[int, int]] = []  # rows of each side before each block
@@ -146,8 +147,8 @@ class Dataset:
             self._firsts.append((tally.rows[TRAIN], tally.rows[TEST]))
             self.item_likes += liked
             tally.add(part)
-        fates = np.bincount(self._fates, minlength=4)
-        self.counts = counts_of(rows.files, rows.rejects.count, self.vocabulary, tally, fates)
+        outcomes = np.bincount(self._outcomes, minlength=4)
+        self.counts = counts_of(rows.files, rows.rejects.count, self.vocabulary, tally, outcomes)
         check_suitable(catalog, tally, config, self.counts)
 
     @property
@@ -201,7 +202,7 @@ class Dataset:
                         data = writer.write(rows.users[part], columns, targets[part])
                     else:
                         full = self.features.rows(rows.users[part], rows.items[part])
-                        data = recordio.write_rows(full, targets[part])
+                        data = write_rows(full, targets[part])
                     found.append((side, shard, data))
                     start, shard = end, shard + 1
             return found
@@ -213,8 +214,8 @@ class Dataset:
             self.encoded_rows += len(block)
 
     def _rows(self, block: SpooledRows, side: int) -> Side:
-        fates = self._fates[block.first : block.first + len(block)]
-        some = np.flatnonzero(fates == side)
+        outcomes = self._outcomes[block.first : block.first + len(block)]
+        some = np.flatnonzero(outcomes == side)
         if some.size == len(block):
             users, items, values = block.users(), block.items(), block.values()
         elif some.size:
@@ -231,20 +232,22 @@ class Dataset:
 
     def _look(self, draw: "Draw | None", block: SpooledRows) -> tuple[Numbers, "Tally"]:
         """Draw a block's test rows, if that is how they are chosen, and count what there is."""
-        fates = self._fates[block.first : block.first + len(block)]
+        outcomes = self._outcomes[block.first : block.first + len(block)]
         users = self._users.numbers(block.users())
         items = self._items.numbers(block.items())
         if draw:
             drawn = draw.falls_in_test(users, items, self._config.holdout_fraction)
-            fates[drawn & (fates == TRAIN)] = TEST
+            outcomes[drawn & (outcomes == TRAIN)] = TEST
         values = block.values()
         liked = likes(values, self._config)
-        liked_items = np.bincount(items[liked & (fates == TRAIN)], minlength=len(self._items.names))
-        tally = Tally.of(fates, values, liked)
+        liked_items = np.bincount(
+            items[liked & (outcomes == TRAIN)], minlength=len(self._items.names)
+        )
+        tally = Tally.of(outcomes, values, liked)
         if self.features.dimension:
             more = self.features.entries(users, items)
             for side in (TRAIN, TEST):
-                tally.entries[side] += int(more[fates == side].sum())
+                tally.entries[side] += int(more[outcomes == side].sum())
         return liked_items, tally
 
 

@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from recommender.catalog.config import CatalogConfig
-from recommender.dataset.settling import HELD_OUT, REPLACED, TEST, TRAIN
+from recommender.dataset.deduplication import HELD_OUT, REPLACED, TEST, TRAIN
 from recommender.dataset.vocabulary import Vocabulary
 from recommender.errors import UnsuitableRatingsError
 from recommender.predictor_types import BINARY_CLASSIFIER
@@ -28,11 +28,11 @@ class Tally:
     highest: float = -math.inf
 
     @classmethod
-    def of(cls, fates: npt.NDArray[np.uint8], values: Float32s, liked: Flags) -> "Tally":
+    def of(cls, outcomes: npt.NDArray[np.uint8], values: Float32s, liked: Flags) -> "Tally":
         """Count some rows, whose sparse rows have two entries each."""
         tally = cls()
         for side in (TRAIN, TEST):
-            there = fates == side
+            there = outcomes == side
             tally.rows[side] = int(np.count_nonzero(there))
             tally.likes[side] = int(np.count_nonzero(there & liked))
             tally.entries[side] = 2 * tally.rows[side]
@@ -60,16 +60,16 @@ def counts_of(
     rejected: int,
     vocabulary: Vocabulary,
     tally: Tally,
-    fates: npt.NDArray[np.int64],
+    outcomes: npt.NDArray[np.int64],
 ) -> dict[str, int | float]:
-    """Put together what became of the rows; ``fates`` counts them by it."""
+    """Put together what became of the rows; ``outcomes`` counts them by it."""
     cells = sum(tally.rows) * vocabulary.dimension
     return {
         "files": files,
-        "rows": int(fates.sum()) + rejected,
+        "rows": int(outcomes.sum()) + rejected,
         "rejected": rejected,
-        "duplicates_replaced": int(fates[REPLACED]),
-        "held_out_from_train": int(fates[HELD_OUT]),
+        "duplicates_replaced": int(outcomes[REPLACED]),
+        "held_out_from_train": int(outcomes[HELD_OUT]),
         "users": len(vocabulary.users),
         "items": len(vocabulary.items),
         "feature_dim": vocabulary.dimension,

@@ -18,7 +18,8 @@ from recommender.evaluation.metrics import (
 )
 from recommender.evaluation.verdict import Verdict, judge
 from recommender.features import Float32s, Float64s, Integers
-from recommender.model.ranking import PairModel, popular_lists, top_items
+from recommender.model.pair_model import PairModel
+from recommender.model.ranking import popular_lists, top_items
 from recommender.model.seen_items import SeenItems
 from recommender.predictor_types import BINARY_CLASSIFIER
 

@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from recommender.model.machine import LikeLink
-from recommender.model.ranking import PairModel
+from recommender.model.pair_model import PairModel
 
 _LIKE_LINK = "like_link"
 

@@ -16,7 +16,7 @@ from recommender.catalog.side_features import SideFeatures
 from recommender.errors import ShapeMismatchError
 from recommender.features import FeatureRows, Float32s
 from recommender.model.machine import FactorizationMachine
-from recommender.model.ranking import PairModel, split_machine
+from recommender.model.pair_model import PairModel, split_machine
 
 _NUMBERS_AT_ONCE = 1 << 22
 

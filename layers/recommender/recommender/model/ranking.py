@@ -1,147 +1,19 @@
-"""Top-N: a factorization machine over user + item pairs as an exact maximum inner product."""
+"""Top-N: the best items of a user, as an exact maximum inner product."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 
 import numpy as np
 
-from recommender.errors import ShapeMismatchError
-from recommender.features import Float32s, Float64s, Floats, Integers
-from recommender.model.machine import FactorizationMachine, LikeLink, link
+from recommender.features import Float64s, Floats, Integers
+from recommender.model.pair_model import PairModel, check_numbers, known_rows
 from recommender.model.seen_items import UNKNOWN, SeenItems
 from recommender.predictor_types import REGRESSOR
 
 # One block of scores, 16 MB in float32: with fewer users at a time the product itself slows down.
 _BLOCK_SCORES = 1 << 22
-_GATHERED_NUMBERS = 1 << 20
 _LARGEST_FLOAT32_SCORE = 1e37  # a tenth of what float32 holds
 # Of 32 items the best is looked at first; the rest only where that best one is good enough.
 _TILE = 32
-
-
-@dataclass(frozen=True)
-class PairModel:
-    """A factorization machine for one user and one item a row.
-
-    A user or item of the number -1 is unknown and contributes nothing.
-
-    Attributes:
-        bias: the constant term.
-        user_weights: ``(U,)`` float32.
-        user_factors: ``(U, k)`` float32.
-        item_weights: ``(I,)`` float32.
-        item_factors: ``(I, k)`` float32.
-        predictor_type: ``binary_classifier`` or ``regressor``.
-        like_link: how ratings become likes, for a regressor that was trained with a threshold.
-    """
-
-    bias: float
-    user_weights: Float32s
-    user_factors: Float32s
-    item_weights: Float32s
-    item_factors: Float32s
-    predictor_type: str
-    like_link: LikeLink | None = None
-
-    @property
-    def users(self) -> int:
-        """Number of users ``U``."""
-        return int(self.user_weights.size)
-
-    @property
-    def items(self) -> int:
-        """Number of items ``I``."""
-        return int(self.item_weights.size)
-
-    def score_pairs(self, users: Integers, items: Integers) -> Float64s:
-        """Score pairs, before any link function.
-
-        Args:
-            users: ``(n,)`` numbers of users, -1 for an unknown one.
-            items: ``(n,)`` numbers of items, -1 for an unknown one.
-
-        Returns:
-            ``(n,)`` float64. A score depends on its own pair alone, to the last bit.
-
-        Raises:
-            ShapeMismatchError: the arrays differ in length, or a number is outside.
-        """
-        return self._linked_scores(users, items, REGRESSOR)
-
-    def _linked_scores(self, users: Integers, items: Integers, predictor_type: str) -> Float64s:
-        if users.ndim != 1 or users.shape != items.shape:
-            raise ShapeMismatchError("items beside users", users.shape, items.shape)
-        _check_numbers("user number", users, self.users)
-        _check_numbers("item number", items, self.items)
-        scores = np.empty(users.size, np.float64)
-        step = max(1, _GATHERED_NUMBERS // max(1, self.user_factors.shape[1]))
-        for first in range(0, users.size, step):
-            block = slice(first, first + step)
-            scores[block] = link(self._scores(users[block], items[block]), predictor_type)
-        return scores
-
-    def _scores(self, users: Integers, items: Integers) -> Float64s:
-        linear = _known_rows(self.user_weights, users) + _known_rows(self.item_weights, items)
-        left, right = _known_rows(self.user_factors, users), _known_rows(self.item_factors, items)
-        return np.asarray(self.bias + linear + np.einsum("ij,ij->i", left, right), np.float64)
-
-    def predict_pairs(self, users: Integers, items: Integers) -> Float64s:
-        """Probability of a like for a classifier, the rating itself for a regressor.
-
-        Args:
-            users: ``(n,)`` numbers of users, -1 for an unknown one.
-            items: ``(n,)`` numbers of items, -1 for an unknown one.
-
-        Returns:
-            ``(n,)`` float64.
-
-        Raises:
-            ShapeMismatchError: the arrays differ in length, or a number is outside.
-        """
-        return self._linked_scores(users, items, self.predictor_type)
-
-
-def _known_rows(table: Float32s, numbers: Integers) -> Float64s:
-    """Look rows up in float64; an unknown number has a row of zeros."""
-    if not table.shape[0]:
-        return np.zeros((numbers.size, *table.shape[1:]))
-    rows = table[numbers].astype(np.float64)  # -1 takes the last row, for the moment
-    rows[numbers == UNKNOWN] = 0.0
-    return rows
-
-
-def _check_numbers(what: str, numbers: Integers, count: int) -> None:
-    if numbers.size and not -1 <= int(numbers.min()) <= int(numbers.max()) < count:
-        raise ShapeMismatchError(what, f"-1 to {count - 1}", f"{numbers.min()} to {numbers.max()}")
-
-
-def split_machine(machine: FactorizationMachine, n_users: int, n_items: int) -> PairModel:
-    """Cut a machine whose columns are users first, then items, and nothing else.
-
-    Args:
-        machine: the weights.
-        n_users: number of user columns.
-        n_items: number of item columns.
-
-    Returns:
-        The same model, without a copy of its weights.
-
-    Raises:
-        ShapeMismatchError: the machine has another number of columns.
-    """
-    if machine.dimension != n_users + n_items:
-        raise ShapeMismatchError(
-            "columns of the model", f"{n_users} users + {n_items} items", machine.dimension
-        )
-    return PairModel(
-        bias=machine.bias,
-        user_weights=machine.linear[:n_users],
-        user_factors=machine.factors[:n_users],
-        item_weights=machine.linear[n_users:],
-        item_factors=machine.factors[n_users:],
-        predictor_type=machine.predictor_type,
-        like_link=machine.like_link,
-    )
 
 
 def top_items(
@@ -166,7 +38,7 @@ def top_items(
     Raises:
         ShapeMismatchError: a user is outside.
     """
-    _check_numbers("user number", users, model.users)
+    check_numbers("user number", users, model.users)
     items = np.full((users.size, n), UNKNOWN, np.int64)
     scores = np.full((users.size, n), np.nan)
     if not model.items or n <= 0:
@@ -221,7 +93,7 @@ class _CandidateFinder:
     def find(self, users: Integers, seen: SeenItems | None) -> tuple[Integers, Integers]:
         """List candidates as places in ``users`` and items; unseen ones only."""
         left = np.ones((users.size, self._right.shape[0]), self._dtype)
-        left[:, :-1] = _known_rows(self._model.user_factors, users)
+        left[:, :-1] = known_rows(self._model.user_factors, users)
         if self._buffer.shape[0] < users.size:
             self._buffer = np.empty((users.size, self.width), self._dtype)
         scores = np.matmul(left, self._right, out=self._buffer[: users.size])
@@ -250,7 +122,7 @@ class _CandidateFinder:
         best = np.partition(maxima, place, axis=1)[:, place].astype(np.float64)
         terms = left.shape[1] + 1
         norms = np.sqrt(_squared_norms(left)) * self._largest_item
-        constant = abs(self._model.bias) + np.abs(_known_rows(self._model.user_weights, users))
+        constant = abs(self._model.bias) + np.abs(known_rows(self._model.user_weights, users))
         margin = 2.2 * terms * self._rounding * norms
         margin += 4.0 * terms * float(np.finfo(np.float64).eps) * (norms + constant)
         margin += terms * float(np.finfo(np.float32).tiny)
@@ -261,36 +133,6 @@ class _CandidateFinder:
 def _squared_norms(rows: Floats) -> Float64s:
     """Sum the squares of each row in float64, without a float64 copy of all rows."""
     return np.asarray(np.einsum("ij,ij->i", rows, rows, dtype=np.float64), np.float64)
-
-
-def similar_items(model: PairModel, item: int, n: int) -> tuple[Integers, Float64s]:
-    """Find the items whose factors point the same way.
-
-    Args:
-        model: the weights.
-        item: number of the item to compare with; it is left out itself.
-        n: items wanted.
-
-    Returns:
-        At most ``n`` items from the most similar down, and the cosine of each. Items without any
-        factors point nowhere and are left out; such an ``item`` has no similar ones.
-
-    Raises:
-        ShapeMismatchError: there is no such item.
-    """
-    if not 0 <= item < model.items:
-        raise ShapeMismatchError("item number", f"0 to {model.items - 1}", item)
-    norms = np.sqrt(_squared_norms(model.item_factors))
-    directed = norms > 0
-    if not directed[item]:
-        return np.zeros(0, np.int64), np.zeros(0)
-    products = np.einsum("ij,j->i", model.item_factors, model.item_factors[item], dtype=np.float64)
-    cosines = np.full(model.items, -np.inf)
-    np.divide(products, norms * norms[item], out=cosines, where=directed)
-    cosines[item] = -np.inf
-    found = _best(cosines, n)
-    found = found[np.isfinite(cosines[found])]
-    return found, np.clip(cosines[found], -1.0, 1.0)
 
 
 def popular_items(item_likes: Integers, n: int) -> Integers:

@@ -4,7 +4,6 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from recommender.errors import ShapeMismatchError
 from recommender.features import Integers
 
 UNKNOWN = -1
@@ -24,26 +23,6 @@ class SeenItems:
 
     offsets: Integers
     items: Integers
-
-    @classmethod
-    def from_pairs(cls, users: Integers, items: Integers, n_users: int) -> "SeenItems":
-        """Group pairs by user.
-
-        Args:
-            users: ``(n,)`` numbers of users in [0, n_users), in any order.
-            items: ``(n,)`` numbers of items.
-            n_users: number of users.
-
-        Raises:
-            ShapeMismatchError: the arrays differ in length, or a user is outside.
-        """
-        if users.ndim != 1 or users.shape != items.shape:
-            raise ShapeMismatchError("items beside users", users.shape, items.shape)
-        if users.size and not 0 <= int(users.min()) <= int(users.max()) < n_users:
-            raise ShapeMismatchError("user number", f"0 to {n_users - 1}", int(users.max()))
-        n_items = int(items.max(initial=-1)) + 1
-        keys = users.astype(np.int64) * n_items + items
-        return cls.from_keys(keys, n_users, n_items)
 
     @classmethod
     def from_keys(cls, keys: Integers, n_users: int, n_items: int) -> "SeenItems":

@@ -15,7 +15,7 @@ _LONGEST = 256  # characters of a value that SageMaker takes
 _GIBBS = "gibbs"
 
 
-def settle_features(config: CatalogConfig, stack: Mapping[str, str]) -> CatalogConfig:
+def resolve_features(config: CatalogConfig, stack: Mapping[str, str]) -> CatalogConfig:
     """Leave the features of a catalog that declares none to be found out, or have none at all.
 
     Where every column has the same prior, as in the built-in image, undeclared features made the

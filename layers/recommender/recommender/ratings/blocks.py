@@ -8,13 +8,8 @@ import numpy.typing as npt
 from recommender.formats.cells import MOST_DIGITS, Column, Grid, WordTable, grid_of
 from recommender.formats.delimited import Layout
 from recommender.ratings.identifiers import IdTable
-from recommender.ratings.table import (
-    NO_TIMESTAMP,
-    REQUIRED_COLUMNS,
-    RatingRows,
-    RatingsBuilder,
-    read_timestamp,
-)
+from recommender.ratings.table import REQUIRED_COLUMNS, RatingRows, RatingsBuilder
+from recommender.ratings.values import NO_TIMESTAMP, read_timestamp
 
 _MOST_DIGITS_OF_A_PLAIN_ID = 8
 _RATING_BYTES = 8

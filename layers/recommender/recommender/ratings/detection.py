@@ -7,7 +7,8 @@ from recommender.errors import MalformedRatingsError
 from recommender.formats.delimited import DELIMITERS, Layout, cells_of
 from recommender.ratings.form import RatingForm
 from recommender.ratings.rows import lines_of
-from recommender.ratings.table import EXPECTED, REQUIRED_COLUMNS, read_rating
+from recommender.ratings.table import EXPECTED, REQUIRED_COLUMNS
+from recommender.ratings.values import read_rating
 
 SAMPLE_BYTES = 256 << 10
 _SAMPLE_LINES = 100

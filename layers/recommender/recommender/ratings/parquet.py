@@ -11,15 +11,8 @@ from recommender.errors import MalformedRatingsError
 from recommender.formats.parquet import Column, Field, ParquetError, ParquetFile
 from recommender.ratings.form import RatingForm
 from recommender.ratings.identifiers import IdTable
-from recommender.ratings.table import (
-    EXPECTED,
-    NO_TIMESTAMP,
-    REQUIRED_COLUMNS,
-    RatingRows,
-    RatingsBuilder,
-    checked_rating,
-    read_timestamp,
-)
+from recommender.ratings.table import EXPECTED, REQUIRED_COLUMNS, RatingRows, RatingsBuilder
+from recommender.ratings.values import NO_TIMESTAMP, checked_rating, read_timestamp
 
 _MOST_IN_MEMORY = 32 << 20
 _UNUSABLE = -1

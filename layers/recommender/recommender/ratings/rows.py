@@ -9,13 +9,8 @@ from recommender.formats.delimited import Layout, Records, cells_of
 from recommender.formats.json_rows import id_of, json_object, kind_of
 from recommender.ratings.form import RatingForm
 from recommender.ratings.identifiers import id_problem
-from recommender.ratings.table import (
-    NO_TIMESTAMP,
-    REQUIRED_COLUMNS,
-    RatingsBuilder,
-    checked_rating,
-    read_timestamp,
-)
+from recommender.ratings.table import REQUIRED_COLUMNS, RatingsBuilder
+from recommender.ratings.values import NO_TIMESTAMP, checked_rating, read_timestamp
 
 _NO_COLUMN: Final = sys.maxsize
 

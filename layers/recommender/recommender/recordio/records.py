@@ -3,6 +3,7 @@
 import struct
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cache
 
 import numpy as np
 
@@ -11,6 +12,7 @@ from recommender.features import Float32s, Floats, Integers
 from recommender.recordio.wire import LONGEST_VARINT, field, packed_varints, varint
 
 MAGIC = 0xCED7230A
+SCORE, PREDICTED_LABEL, LIKE_PROBABILITY = "score", "predicted_label", "like_probability"
 VALUES = "values"  # the one key of either map
 
 _HEAD = struct.Struct("<II")
@@ -288,3 +290,13 @@ def _varint(data: bytes, at: int, end: int) -> tuple[int, int]:
         if byte < 0x80:
             return number, place + 1
     raise DamagedRecordError(at, "a number is cut or longer than 63 bits")
+
+
+@cache
+def prediction_record(*names: str) -> tuple[bytes, tuple[int, ...]]:
+    """Make a record of zeros, with labels of these names; and where its floats stand."""
+    body, places = b"", []
+    for name in names:
+        body += label_entry(name) + bytes(4)
+        places.append(8 + len(body) - 4)
+    return framed(body), tuple(places)

@@ -12,7 +12,7 @@ from recommender.evaluation.assessment import Champion, HeldOutPairs, RatedPairs
 from recommender.model import factors
 from recommender.model.artifact import read_artifact
 from recommender.model.folding import fold
-from recommender.model.ranking import PairModel
+from recommender.model.pair_model import PairModel
 from recommender.pipeline.runs import RunFiles, pointer_key, shards
 from recommender.steps import side_features
 from recommender.steps.plans import Plan

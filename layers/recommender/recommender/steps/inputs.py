@@ -17,10 +17,10 @@ from recommender.errors import (
     MalformedRatingsError,
     MissingRatingsError,
 )
-from recommender.pipeline.hyperparameters import check_limits, settle_features
+from recommender.pipeline.hyperparameters import check_limits, resolve_features
 from recommender.pipeline.runs import Snapshot
 from recommender.ratings.reading import read_ratings
-from recommender.ratings.table import Reject
+from recommender.ratings.rejects import Reject
 from recommender.steps import snapshots
 from recommender.steps.progress import Report, silent
 
@@ -69,7 +69,7 @@ def read(
     )
     if config_file is not None:
         check_limits(config_file.key, config, stack)
-    config = settle_features(config, stack)
+    config = resolve_features(config, stack)
     titles, side_tables = _side_files(ratings_bucket, snapshot, config)
     if not snapshot.rating_files():
         raise MissingRatingsError(snapshot.catalog)

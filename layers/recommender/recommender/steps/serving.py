@@ -19,7 +19,7 @@ from recommender.model import factors
 from recommender.model.seen_items import SeenItems
 from recommender.pipeline import jobs
 from recommender.pipeline.runs import RunFiles, pointer_key
-from recommender.recordio import rows as recordio
+from recommender.recordio.writing import write_rows
 from recommender.steps import side_features
 
 _POINTER_SECONDS = 5.0
@@ -123,6 +123,6 @@ def _score_with(run: ServedRun, name: str, pairs: Sequence[tuple[str, str]]) -> 
     if len(some):
         # The endpoint's model knows the side features; what they add was not folded away there.
         rows = run.features.rows(users[some], items[some])
-        body = recordio.write_rows(rows, None)
+        body = write_rows(rows, None)
         scores[some] = endpoint.score(name, jobs.variant_name(run.run_id), body)
     return scores

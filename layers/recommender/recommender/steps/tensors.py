@@ -10,8 +10,8 @@ import numpy as np
 
 from recommender.aws import storage
 from recommender.dataset import encoding
+from recommender.dataset.deduplication import TEST, TRAIN
 from recommender.dataset.encoding import Dataset, Side
-from recommender.dataset.settling import TEST, TRAIN
 from recommender.lookahead import ahead
 from recommender.pipeline.hyperparameters import learns_from_ratings
 from recommender.pipeline.jobs import RECORDIO

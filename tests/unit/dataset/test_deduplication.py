@@ -8,9 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from recommender.catalog.config import CatalogConfig
-from recommender.dataset import settling, spool
+from recommender.dataset import deduplication, spool
+from recommender.dataset.deduplication import TEST, TRAIN
 from recommender.dataset.encoding import Dataset, RunRows
-from recommender.dataset.settling import TEST, TRAIN
 from recommender.errors import UnsuitableRatingsError
 from recommender.ratings.reading import read_ratings
 
@@ -29,7 +29,7 @@ ROWS = st.lists(st.tuples(IDS, IDS, st.integers(0, 9).map(float), st.integers(-1
 def _small_pieces(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(spool, "_ROWS_OF_A_BLOCK", 3)
     monkeypatch.setattr(spool, "_MOST_IN_MEMORY", 100)
-    monkeypatch.setattr(settling, "_ROWS_OF_A_PART", 7)
+    monkeypatch.setattr(deduplication, "_ROWS_OF_A_PART", 7)
 
 
 def dataset_of(files: Files, config: CatalogConfig) -> WholeDataset:

@@ -23,23 +23,23 @@ Places = npt.NDArray[np.integer]
 _WORD_BITS = 64
 _CHUNK = 1 << 18
 
-# Rows are settled some users at a time. Parts of this size sort fast; beyond the most parts they
-# grow instead, for each part looks at every row again.
+# Rows are deduplicated some users at a time. Parts of this size sort fast; beyond the most
+# parts they grow instead, for each part looks at every row again.
 _ROWS_OF_A_PART = 6_000_000
 _MOST_PARTS = 6
 
 
 @dataclass(frozen=True, eq=False)
-class Settled:
+class Deduplicated:
     """What became of the rows.
 
     Attributes:
-        fates: ``(rows,)`` uint8, `TRAIN` to `HELD_OUT`.
+        outcomes: ``(rows,)`` uint8, `TRAIN` to `HELD_OUT`.
         seen_counts: ``(users,)`` how many items each user rated, on either side.
         seen_items: those items, user after user, ascending.
     """
 
-    fates: npt.NDArray[np.uint8]
+    outcomes: npt.NDArray[np.uint8]
     seen_counts: npt.NDArray[np.int64]
     seen_items: NumberSpool
 
@@ -53,14 +53,14 @@ class _Part:
     rows: int
 
 
-def settle(
+def deduplicate(
     spool: RowSpool,
     users: Numbering,
     items: Numbering,
     *,
     last_per_user: int = 0,
     threads: Executor | None = None,
-) -> Settled:
+) -> Deduplicated:
     """Find the rows that count.
 
     A later rating of a pair replaces an earlier one of the same side: by timestamp, then by the
@@ -74,31 +74,31 @@ def settle(
             never all that a user has.
         threads: who does it; the result is the same whoever does.
     """
-    return _Settler(spool, users, items, last_per_user).settle(threads)
+    return _Deduplication(spool, users, items, last_per_user).deduplicate(threads)
 
 
-class _Settler:
+class _Deduplication:
     def __init__(
         self, spool: RowSpool, users: Numbering, items: Numbering, last_per_user: int
     ) -> None:
         self._spool, self._users, self._items = spool, users, items
         self._last_per_user = last_per_user
         self._item_bits = np.uint64(max(1, (len(items.names) - 1).bit_length()))
-        self._fates = np.zeros(spool.rows, np.uint8)
+        self._outcomes = np.zeros(spool.rows, np.uint8)
         self._spans: list[tuple[int, int]] = []
         self._one_at_a_time = Lock()  # for what takes several times the memory of a part
 
-    def settle(self, threads: Executor | None) -> Settled:
+    def deduplicate(self, threads: Executor | None) -> Deduplicated:
         parts = self._parts(threads)
         for block in self._spool.blocks:
             if block.is_test:
-                self._fates[block.first : block.first + len(block)] = TEST
+                self._outcomes[block.first : block.first + len(block)] = TEST
         seen_counts = np.zeros(len(self._users.names), np.int64)
         seen_items = NumberSpool()
-        for part, (counts, seen) in ahead(self._settle_part, parts, threads, most=2):
+        for part, (counts, seen) in ahead(self._deduplicate_part, parts, threads, most=2):
             seen_counts[part.first : part.last] = counts
             seen_items.append(seen)
-        return Settled(self._fates, seen_counts, seen_items)
+        return Deduplicated(self._outcomes, seen_counts, seen_items)
 
     def _parts(self, threads: Executor | None) -> list[_Part]:
         """Cut the users into parts of about as many rows each."""
@@ -140,7 +140,7 @@ class _Settler:
         inside = np.flatnonzero((users >= part.first) & (users < part.last))
         return users[inside], inside
 
-    def _settle_part(self, part: _Part) -> tuple[npt.NDArray[np.int64], Numbers]:
+    def _deduplicate_part(self, part: _Part) -> tuple[npt.NDArray[np.int64], Numbers]:
         keys = np.empty(part.rows, np.uint64)
         at = 0
         blocks = self._blocks_of(part)
@@ -195,21 +195,21 @@ class _Settler:
             local = local if inside is None else inside[local]
             times[which] = block.timestamps()[local]
             rows[which] = block.first + local
-        is_test = self._fates[rows] == TEST
+        is_test = self._outcomes[rows] == TEST
         for side in (False, True):
             some = np.flatnonzero(is_test == side)
-            self._fates[rows[some[~_latest(keys[some], times[some])]]] = REPLACED
+            self._outcomes[rows[some[~_latest(keys[some], times[some])]]] = REPLACED
         tested = np.isin(keys, keys[is_test]) if is_test.any() else is_test
-        there = self._fates[rows] == TRAIN
-        self._fates[rows[tested & there]] = HELD_OUT
+        there = self._outcomes[rows] == TRAIN
+        self._outcomes[rows[tested & there]] = HELD_OUT
 
     def _set_last_aside(self, part: _Part) -> None:
         """Move each user's latest ratings to the test set."""
         found: list[tuple[Numbers, npt.NDArray[np.int64], npt.NDArray[np.int64]]] = []
         for block, _ in self._blocks_of(part):
             users = self._users.numbers(block.users())
-            fates = self._fates[block.first : block.first + len(block)]
-            some = np.flatnonzero((users >= part.first) & (users < part.last) & (fates == TRAIN))
+            outcomes = self._outcomes[block.first : block.first + len(block)]
+            some = np.flatnonzero((users >= part.first) & (users < part.last) & (outcomes == TRAIN))
             found.append((users[some], block.timestamps()[some], block.first + some))
         users, times, rows = (np.concatenate(column) for column in zip(*found, strict=True))
         order = np.lexsort((times, users))
@@ -218,7 +218,7 @@ class _Settler:
         ends = np.searchsorted(users, users, side="right")
         from_end = ends - np.arange(users.size)  # 1 for the latest
         aside = np.minimum(self._last_per_user, ends - starts - 1)
-        self._fates[rows[from_end <= aside]] = TEST
+        self._outcomes[rows[from_end <= aside]] = TEST
 
 
 def _sorted_with_places(keys: Keys) -> tuple[Keys, Places]:

@@ -1,0 +1,62 @@
+"""Rows that cannot be used: kept with file, line and reason, and counted by reason."""
+
+import re
+from dataclasses import dataclass
+
+MAX_REJECT_TEXT = 200
+MAX_KEPT_REJECTS = 10_000
+MAX_REASONS = 50
+_VALUES_IN_REASON = re.compile(
+    r"""'(?:[^'\\]|\\.)*'|"(?:[^"\\]|\\.)*"|\b0x[0-9a-f]+|U\+[0-9A-F]+|\d[\d,.]*"""
+)
+
+
+@dataclass(frozen=True)
+class Reject:
+    """A row that could not be used.
+
+    Attributes:
+        key: the file's key.
+        line: its line, counted from 1.
+        reason: why, as the end of a sentence.
+        text: the row as written, at most `MAX_REJECT_TEXT` characters of it.
+    """
+
+    key: str
+    line: int
+    reason: str
+    text: str
+
+
+class RejectLog:
+    """Counts the rejects of a run by reason, and keeps the first of them.
+
+    A reason's kind is the reason without the values in it, so that there are few of them.
+    """
+
+    def __init__(self, most_kept: int = MAX_KEPT_REJECTS) -> None:
+        """Start empty; ``most_kept`` rejects are kept in full."""
+        self.kept: list[Reject] = []
+        self.by_reason: dict[str, int] = {}
+        self.count = 0
+        self._most_kept = most_kept
+
+    def add(self, key: str, line: int, reason: str, text: str) -> None:
+        """Take one row that cannot be used."""
+        self.count += 1
+        kind = _VALUES_IN_REASON.sub("…", reason)
+        if kind not in self.by_reason and len(self.by_reason) >= MAX_REASONS:
+            kind = "other"
+        self.by_reason[kind] = self.by_reason.get(kind, 0) + 1
+        if len(self.kept) < self._most_kept:
+            self.kept.append(Reject(key, line, reason, _writable(text[:MAX_REJECT_TEXT])))
+
+
+def _writable(text: str) -> str:
+    """Spell out the bytes that were not UTF-8 (and lone surrogates), so that any file takes it."""
+    spelled = text.encode("utf-8", "surrogateescape" if _escaped_only(text) else "surrogatepass")
+    return spelled.decode("utf-8", "backslashreplace")
+
+
+def _escaped_only(text: str) -> bool:
+    return not re.search("[\ud800-\udc7f\udd00-\udfff]", text)

@@ -1,0 +1,79 @@
+"""What a cell may say: a rating, or when it was given."""
+
+import math
+import re
+from datetime import UTC, datetime
+
+import numpy as np
+
+NO_TIMESTAMP = -1
+_NUMBER = re.compile(r"[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?", re.ASCII)
+_DECIMAL_COMMA = re.compile(r"[+-]?\d{1,3},\d{1,2}", re.ASCII)
+_NOT_FINITE = re.compile(r"[+-]?(?:nan|inf|infinity)", re.IGNORECASE)
+_GREATEST = float(np.finfo(np.float32).max)
+_INT64_LIMIT = 1 << 63
+_SURELY_INT64 = 18  # digits
+_MAX_TIMESTAMP_TEXT = 200
+
+
+def read_rating(cell: str) -> float:
+    """Read a rating: a plain decimal number that a float32 can hold. ``4,5`` is ``4.5``.
+
+    Raises:
+        ValueError: it is none; the message says why.
+    """
+    text = cell.strip()
+    if not text:
+        raise ValueError("rating is empty")
+    if _DECIMAL_COMMA.fullmatch(text):
+        text = text.replace(",", ".")
+    if not _NUMBER.fullmatch(text):
+        what = "a finite number" if _NOT_FINITE.fullmatch(text) else "a number"
+        raise ValueError(f"rating {_quoted(text)} is not {what}")
+    return checked_rating(float(text))
+
+
+def checked_rating(value: float) -> float:
+    """Make sure that a float32 can hold a rating.
+
+    Raises:
+        ValueError: it cannot; the message says why.
+    """
+    if math.isnan(value):
+        raise ValueError("rating 'nan' is not a finite number")
+    if abs(value) > _GREATEST:
+        raise ValueError("rating is too large for a 32-bit float")
+    return value
+
+
+def read_timestamp(cell: str) -> int:
+    """Read when a rating was given, as an integer that orders ratings.
+
+    Only repeated ratings of one pair look at it, so what cannot be read costs no row.
+
+    Returns:
+        A number as it stands, without its fraction; an ISO 8601 date as seconds since 1970 (UTC
+        unless it says otherwise); `NO_TIMESTAMP` for anything else and for negative numbers.
+    """
+    text = cell.strip()
+    if len(text) <= _SURELY_INT64 and text.isdecimal() and text.isascii():
+        return int(text)
+    if len(text) <= _MAX_TIMESTAMP_TEXT and _NUMBER.fullmatch(text):
+        if text.isdecimal():
+            number = int(text)
+        else:
+            real = float(text)
+            number = math.floor(real) if math.isfinite(real) else NO_TIMESTAMP
+    else:
+        try:
+            moment = datetime.fromisoformat(text)
+        except ValueError:
+            return NO_TIMESTAMP
+        if moment.tzinfo is None:
+            moment = moment.replace(tzinfo=UTC)
+        number = math.floor(moment.timestamp())
+    return number if 0 <= number < _INT64_LIMIT else NO_TIMESTAMP
+
+
+def _quoted(text: str) -> str:
+    return repr(text if len(text) <= 40 else text[:37] + "...")

@@ -33,7 +33,7 @@ def make_run(rows: int) -> None:
     from recommender.model.artifact import write_artifact
     from recommender.model.machine import FactorizationMachine
     from recommender.model.pair_model import split_machine
-    from recommender.pipeline.runs import RunFiles, pointer_key
+    from recommender.pipeline.run_files import RunFiles, pointer_key
 
     s3().create_bucket(Bucket=BUCKET)
     rng = np.random.default_rng(11)
@@ -79,7 +79,7 @@ def make_run(rows: int) -> None:
 def evaluate_run() -> dict[str, object]:
     """Evaluate it as the function does."""
     from recommender.aws import storage
-    from recommender.pipeline.runs import RunFiles
+    from recommender.pipeline.run_files import RunFiles
     from recommender.steps import evaluations
     from recommender.steps.plans import read_plan
 

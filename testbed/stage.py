@@ -18,7 +18,7 @@ from moto.core.base_backend import BackendDict
 from moto.stepfunctions.models import stepfunctions_backends
 from recommender.aws import clients
 from recommender.observability import metrics
-from recommender.steps import serving
+from recommender.serving import served_runs
 
 from testbed import template
 from testbed.sagemaker import SageMaker
@@ -205,9 +205,9 @@ def aws() -> Iterator[None]:
 def forget() -> None:
     """Start from an empty AWS and from containers that have served nobody yet."""
     BackendDict.reset()
-    serving.load.cache_clear()
-    serving._pointers.clear()
-    serving._variants.clear()
+    served_runs.load.cache_clear()
+    served_runs._pointers.clear()
+    served_runs._variants.clear()
 
 
 @contextmanager

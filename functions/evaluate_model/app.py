@@ -6,7 +6,7 @@ from typing import Any
 from aws_lambda_powertools.metrics import MetricUnit
 from aws_lambda_powertools.utilities.typing import LambdaContext
 from recommender.observability import logger, metrics
-from recommender.pipeline.runs import RunFiles
+from recommender.pipeline.run_files import RunFiles
 from recommender.pipeline.settings import EvaluateModelSettings
 from recommender.steps import evaluations
 from recommender.steps.plans import read_plan

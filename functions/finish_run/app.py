@@ -9,7 +9,7 @@ from aws_lambda_powertools.utilities.typing import LambdaContext
 from recommender.aws import leases, notices, sagemaker
 from recommender.observability import logger, metrics
 from recommender.pipeline.manifests import RunError, notice, summary
-from recommender.pipeline.runs import RunFiles
+from recommender.pipeline.run_files import RunFiles
 from recommender.pipeline.settings import FinishRunSettings
 from recommender.steps import admission, outcomes
 

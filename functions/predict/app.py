@@ -13,10 +13,11 @@ from aws_lambda_powertools.utilities.typing import LambdaContext
 from recommender.api.problems import MEDIA_TYPE, of_error, problem
 from recommender.api.requests import parse_predictions, parse_recommendations
 from recommender.errors import EndpointFailedError, RecommenderError, ServiceError
+from recommender.json_text import utf8
 from recommender.observability import logger, metrics
-from recommender.pipeline.runs import CODE_VERSION, utf8
+from recommender.pipeline.runs import CODE_VERSION
 from recommender.pipeline.settings import PredictSettings
-from recommender.steps import answers
+from recommender.serving import answers
 
 app = APIGatewayRestResolver()
 

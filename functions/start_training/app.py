@@ -9,7 +9,7 @@ from recommender.aws import leases, sagemaker
 from recommender.aws.storage import uri
 from recommender.observability import logger, metrics
 from recommender.pipeline import jobs
-from recommender.pipeline.runs import RunFiles
+from recommender.pipeline.run_files import RunFiles
 from recommender.pipeline.settings import StartTrainingSettings
 from recommender.pipeline.training import poll_seconds
 from recommender.steps.plans import read_plan

@@ -8,7 +8,7 @@ from aws_lambda_powertools.utilities.typing import LambdaContext
 from recommender.aws import leases, sagemaker
 from recommender.observability import logger
 from recommender.pipeline import jobs
-from recommender.pipeline.runs import RunFiles
+from recommender.pipeline.run_files import RunFiles
 from recommender.pipeline.settings import UpdateEndpointSettings
 from recommender.steps.plans import read_plan
 

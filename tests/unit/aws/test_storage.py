@@ -7,7 +7,7 @@ import pytest
 from botocore.exceptions import ClientError
 from numpy.typing import NDArray
 from recommender.aws import storage
-from recommender.pipeline.runs import SnapshotFile
+from recommender.pipeline.snapshots import SnapshotFile
 
 from testbed.stage import Stage
 

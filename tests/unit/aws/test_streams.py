@@ -6,7 +6,7 @@ from botocore.exceptions import ClientError, IncompleteReadError
 from botocore.response import StreamingBody
 from recommender.aws import storage
 from recommender.errors import ServiceUnavailableError
-from recommender.pipeline.runs import SnapshotFile
+from recommender.pipeline.snapshots import SnapshotFile
 
 from testbed.stage import Stage
 

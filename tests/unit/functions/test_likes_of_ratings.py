@@ -11,7 +11,7 @@ from recommender.model import factors
 from recommender.model.artifact import read_artifact
 from recommender.model.machine import LikeLink
 from recommender.model.pair_model import split_machine
-from recommender.pipeline.runs import RunFiles
+from recommender.pipeline.run_files import RunFiles
 from recommender.predictor_types import REGRESSOR
 
 from functions.predict import app

@@ -7,19 +7,11 @@ from dataclasses import replace
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from recommender.json_text import json_bytes, json_lines
 from recommender.pipeline import runs
-from recommender.pipeline.runs import (
-    RunFiles,
-    Snapshot,
-    SnapshotFile,
-    attempt_id,
-    execution_input,
-    json_bytes,
-    json_lines,
-    refusal_key,
-    run_id,
-    shards,
-)
+from recommender.pipeline.run_files import RunFiles, refusal_key
+from recommender.pipeline.runs import attempt_id, execution_input, run_id, shards
+from recommender.pipeline.snapshots import Snapshot, SnapshotFile
 
 OLD = SnapshotFile("2026-09-20T08:00:00+00:00", "ratings/films/a.csv", "v1", "e1", 10)
 NEW = SnapshotFile("2026-09-21T10:15:02+00:00", "ratings/films/b.csv", "v2", "e2", 20)

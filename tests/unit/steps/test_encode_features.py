@@ -9,9 +9,10 @@ from recommender.dataset.vocabulary import Vocabulary
 from recommender.errors import InvalidConfigError, MalformedItemsError
 from recommender.model.artifact import write_artifact
 from recommender.model.machine import FactorizationMachine, score
-from recommender.pipeline.runs import RunFiles
+from recommender.pipeline.run_files import RunFiles
 from recommender.recordio.reading import read_rows
-from recommender.steps import evaluations, side_features
+from recommender.serving import side_features
+from recommender.steps import evaluations
 
 from functions.encode_ratings import app
 from testbed import films

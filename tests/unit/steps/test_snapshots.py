@@ -1,7 +1,7 @@
 """Which object versions a run reads."""
 
 import pytest
-from recommender.pipeline.runs import SnapshotFile
+from recommender.pipeline.snapshots import SnapshotFile
 from recommender.steps import snapshots
 
 from testbed.stage import Stage

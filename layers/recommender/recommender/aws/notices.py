@@ -5,7 +5,7 @@ import re
 from collections.abc import Mapping
 
 from recommender.aws.clients import passing_troubles, sns
-from recommender.pipeline.runs import utf8
+from recommender.json_text import utf8
 
 
 def publish(topic_arn: str, subject: str, facts: Mapping[str, object]) -> None:

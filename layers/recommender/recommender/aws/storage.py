@@ -13,8 +13,9 @@ from botocore.exceptions import BotoCoreError, ClientError
 from numpy.typing import NDArray
 
 from recommender.aws.clients import error_code, passing_troubles, s3
+from recommender.json_text import json_bytes
 from recommender.observability import logger
-from recommender.pipeline.runs import SnapshotFile, json_bytes
+from recommender.pipeline.snapshots import SnapshotFile
 
 if TYPE_CHECKING:
     from mypy_boto3_s3.type_defs import CompletedPartTypeDef

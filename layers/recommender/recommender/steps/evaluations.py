@@ -13,8 +13,9 @@ from recommender.model import factors
 from recommender.model.artifact import read_artifact
 from recommender.model.folding import fold
 from recommender.model.pair_model import PairModel
-from recommender.pipeline.runs import RunFiles, pointer_key, shards
-from recommender.steps import side_features
+from recommender.pipeline.run_files import RunFiles, pointer_key
+from recommender.pipeline.runs import shards
+from recommender.serving import side_features
 from recommender.steps.plans import Plan
 
 _ROWS_AT_ONCE = 1 << 20  # twelve bytes each

@@ -18,7 +18,7 @@ from recommender.errors import (
     MissingRatingsError,
 )
 from recommender.pipeline.hyperparameters import check_limits, resolve_features
-from recommender.pipeline.runs import Snapshot
+from recommender.pipeline.snapshots import Snapshot
 from recommender.ratings.reading import read_ratings
 from recommender.ratings.rejects import Reject
 from recommender.steps import snapshots

@@ -7,7 +7,8 @@ from recommender.aws import leases, storage
 from recommender.errors import LeaseLostError
 from recommender.pipeline.manifests import FINAL, manifest, pointer, summary
 from recommender.pipeline.report import render
-from recommender.pipeline.runs import RunFiles, attempt_id, pointer_key
+from recommender.pipeline.run_files import RunFiles, pointer_key
+from recommender.pipeline.runs import attempt_id
 
 
 def open_run(bucket: str, catalog: str, base: str, execution: str) -> tuple[RunFiles, bool]:

@@ -6,7 +6,7 @@ from typing import cast
 
 from recommender.aws.storage import read_json
 from recommender.catalog.config import CatalogConfig, config_from_dict
-from recommender.pipeline.runs import RunFiles
+from recommender.pipeline.run_files import RunFiles
 
 
 @dataclass(frozen=True)

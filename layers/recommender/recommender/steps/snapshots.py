@@ -1,7 +1,8 @@
 """Take a catalog's snapshot; remember file versions that were refused."""
 
 from recommender.aws import storage
-from recommender.pipeline.runs import Snapshot, SnapshotFile, refusal_key, refusal_prefix
+from recommender.pipeline.run_files import refusal_key, refusal_prefix
+from recommender.pipeline.snapshots import Snapshot, SnapshotFile
 
 
 def take(

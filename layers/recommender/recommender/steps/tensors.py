@@ -12,10 +12,12 @@ from recommender.aws import storage
 from recommender.dataset import encoding
 from recommender.dataset.deduplication import TEST, TRAIN
 from recommender.dataset.encoding import Dataset, Side
+from recommender.json_text import json_lines
 from recommender.lookahead import ahead
 from recommender.pipeline.hyperparameters import learns_from_ratings
 from recommender.pipeline.jobs import RECORDIO
-from recommender.pipeline.runs import RunFiles, Snapshot, json_lines
+from recommender.pipeline.run_files import RunFiles
+from recommender.pipeline.snapshots import Snapshot
 from recommender.steps.inputs import Inputs
 from recommender.steps.progress import Report, silent
 

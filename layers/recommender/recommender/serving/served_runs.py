@@ -18,9 +18,9 @@ from recommender.features import Float64s
 from recommender.model import factors
 from recommender.model.seen_items import SeenItems
 from recommender.pipeline import jobs
-from recommender.pipeline.runs import RunFiles, pointer_key
+from recommender.pipeline.run_files import RunFiles, pointer_key
 from recommender.recordio.writing import write_rows
-from recommender.steps import side_features
+from recommender.serving import side_features
 
 _POINTER_SECONDS = 5.0
 _UPDATES_IN_A_ROW = 5

@@ -3,7 +3,7 @@
 from recommender.aws import storage
 from recommender.catalog.side_features import SideFeatures
 from recommender.dataset.vocabulary import Vocabulary
-from recommender.pipeline.runs import RunFiles
+from recommender.pipeline.run_files import RunFiles
 
 
 def read(bucket: str, files: RunFiles, vocabulary: Vocabulary) -> SideFeatures:

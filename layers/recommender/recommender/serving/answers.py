@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from recommender.api import answers
 from recommender.api.requests import PredictionRequest, RecommendationRequest
 from recommender.pipeline.settings import PredictSettings
-from recommender.steps import serving
+from recommender.serving import served_runs
 
 
 def predictions(
@@ -18,7 +18,7 @@ def predictions(
         EndpointFailedError: the endpoint cannot answer.
         InvalidRequestError: the threshold is none of the model's.
     """
-    run, scores = serving.score(
+    run, scores = served_runs.score(
         settings.artifacts_bucket, settings.resource_prefix, catalog, request.pairs
     )
     return answers.predictions(run, request.pairs, scores, request.threshold)
@@ -32,7 +32,7 @@ def recommendations(
     Raises:
         UnknownCatalogError: nothing serves.
     """
-    run = serving.serving_run(settings.artifacts_bucket, catalog)
+    run = served_runs.serving_run(settings.artifacts_bucket, catalog)
     return answers.recommendations(run, user, request)
 
 
@@ -42,4 +42,4 @@ def model(settings: PredictSettings, catalog: str) -> Mapping[str, object]:
     Raises:
         UnknownCatalogError: nothing serves.
     """
-    return serving.manifest(settings.artifacts_bucket, catalog)
+    return served_runs.manifest(settings.artifacts_bucket, catalog)

@@ -1,0 +1,107 @@
+"""Where a run's files lie, and what a catalog keeps beside its runs."""
+
+from dataclasses import dataclass
+
+from recommender.pipeline.snapshots import SnapshotFile
+
+
+@dataclass(frozen=True)
+class RunFiles:
+    """Keys of a run's files in the artifacts bucket. Prefixes that a job reads end with ``/``."""
+
+    catalog: str
+    run_id: str
+
+    @property
+    def root(self) -> str:
+        """Everything of the run."""
+        return f"runs/{self.catalog}/{self.run_id}/"
+
+    @property
+    def plan(self) -> str:
+        """Snapshot, config, hyperparameters, counts: what the later steps need to know."""
+        return self.root + "plan.json"
+
+    @property
+    def train(self) -> str:
+        """Prefix of the train channel."""
+        return self.root + "train/"
+
+    @property
+    def test(self) -> str:
+        """Prefix of the test channel."""
+        return self.root + "test/"
+
+    @property
+    def vocabulary(self) -> str:
+        """Ids in column order."""
+        return self.root + "vocabulary/vocabulary.json"
+
+    @property
+    def features(self) -> str:
+        """Side features of users and items, if the run has any: ``.npz``."""
+        return self.root + "vocabulary/features.npz"
+
+    @property
+    def titles(self) -> str:
+        """Item id to title."""
+        return self.root + "vocabulary/titles.json"
+
+    @property
+    def pairs(self) -> str:
+        """Train and test ratings as numbers: ``.npz``."""
+        return self.root + "vocabulary/pairs.npz"
+
+    @property
+    def seen(self) -> str:
+        """Which items each user rated: ``.npz``."""
+        return self.root + "vocabulary/seen.npz"
+
+    @property
+    def rejects(self) -> str:
+        """Rows that could not be used, one JSON object a line."""
+        return self.root + "rejects/rejects.jsonl"
+
+    @property
+    def model(self) -> str:
+        """Prefix under which SageMaker writes ``<job>/output/model.tar.gz``."""
+        return self.root + "model/"
+
+    @property
+    def factors(self) -> str:
+        """The model cut into user and item parts: ``.npz``."""
+        return self.root + "factors/factors.npz"
+
+    @property
+    def metrics(self) -> str:
+        """Every figure of the evaluation."""
+        return self.root + "metrics.json"
+
+    @property
+    def manifest(self) -> str:
+        """The run's record, written last."""
+        return self.root + "manifest.json"
+
+    @property
+    def report(self) -> str:
+        """The manifest for people."""
+        return self.root + "report.html"
+
+    def recommendations(self, shard: int) -> str:
+        """Top-N lists of one shard of users."""
+        return f"{self.root}recommendations/part-{shard:05d}.jsonl"
+
+
+def pointer_key(catalog: str) -> str:
+    """Where the pointer to a catalog's serving run lies."""
+    return f"current/{catalog}.json"
+
+
+def refusal_prefix(catalog: str) -> str:
+    """Where a catalog's refused file versions are remembered."""
+    return f"refused/{catalog}/"
+
+
+def refusal_key(catalog: str, file: SnapshotFile) -> str:
+    """Where it is remembered that a file version was refused."""
+    return f"{refusal_prefix(catalog)}{file.identity}.json"

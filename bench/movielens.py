@@ -5,8 +5,9 @@ from pathlib import Path
 
 import numpy as np
 from recommender.catalog.feature_columns import columns_of
+from recommender.catalog.feature_making import make_side_features
 from recommender.catalog.sheets import read_sheet
-from recommender.catalog.side_features import SideFeatures, make_side_features
+from recommender.catalog.side_features import SideFeatures
 from recommender.catalog.side_tables import table_of
 from recommender.features import FeatureRows, Float32s, Integers
 

@@ -5,8 +5,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from recommender.catalog.feature_columns import FeatureColumn
+from recommender.catalog.feature_making import make_side_features
 from recommender.catalog.sheets import read_sheet
-from recommender.catalog.side_features import SideFeatures, make_side_features
+from recommender.catalog.side_features import SideFeatures
 from recommender.catalog.side_tables import table_of
 from recommender.errors import MalformedItemsError, ShapeMismatchError
 from recommender.model.folding import fold

@@ -12,7 +12,7 @@ import numpy.typing as npt
 
 from recommender.catalog.config import CatalogConfig
 from recommender.catalog.feature_columns import columns_of
-from recommender.catalog.side_features import make_side_features
+from recommender.catalog.feature_making import make_side_features
 from recommender.catalog.side_tables import SideTable
 from recommender.dataset.deduplication import TEST, TRAIN, deduplicate
 from recommender.dataset.draws import Draw

@@ -17,6 +17,11 @@ from recommender.ratings.rejects import Reject, RejectLog
 from recommender.ratings.table import RatingRows, RatingsBuilder
 from recommender.recordio.writing import write_pairs
 
+Row = tuple[str, str, float, int]
+"""User, item, rating, timestamp."""
+CLASSIFIER = CatalogConfig()
+REGRESSOR = CatalogConfig(predictor_type="regressor")
+
 
 @dataclass(frozen=True, eq=False)
 class IdColumn:
@@ -167,3 +172,36 @@ def seen_of(users: Integers, items: Integers, n_users: int) -> SeenItems:
     """Group pairs of numbers by user."""
     n_items = int(items.max(initial=-1)) + 1
     return SeenItems.from_keys(users.astype(np.int64) * n_items + items, n_users, n_items)
+
+
+def table_of(rows: Sequence[Row]) -> Ratings:
+    """Spell rows out as the table of a file."""
+    return Ratings(
+        IdColumn.of(row[0] for row in rows),
+        IdColumn.of(row[1] for row in rows),
+        np.array([row[2] for row in rows], np.float32),
+        np.array([row[3] for row in rows], np.int64),
+        np.arange(1, len(rows) + 1, dtype=np.int64),
+    )
+
+
+def file_of(rows: Sequence[Row], *, test: bool = False, rejected: int = 0) -> ParsedFile:
+    """Make a file of rows."""
+    key = "ratings/films/test/x" if test else "ratings/films/x"
+    return ParsedFile(key, table_of(rows), is_test=test, rejected=rejected)
+
+
+def dataset_of(*files: ParsedFile, config: CatalogConfig = REGRESSOR) -> WholeDataset:
+    """Make a dataset of files."""
+    return build_dataset("films", files, config)
+
+
+def rows_of(dataset: Dataset, side: Side) -> list[tuple[str, str, float]]:
+    """Spell a side out: user, item, rating."""
+    names = dataset.vocabulary
+    return [
+        (names.users[user], names.items[item], rating)
+        for user, item, rating in zip(
+            side.users.tolist(), side.items.tolist(), side.ratings.tolist(), strict=True
+        )
+    ]

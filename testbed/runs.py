@@ -2,10 +2,12 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 from recommender.dataset.vocabulary import Vocabulary
 
 from functions.admit_upload import app as admit_upload
+from functions.finish_run import app as finish_run
 from testbed import films
 from testbed.events import object_created
 from testbed.machine import Execution, State
@@ -113,3 +115,32 @@ def promoted(stage: Stage) -> Execution:
     stage.notices()
     stage.calls.clear()
     return done
+
+
+def finish(stage: Stage, execution: str, outcome: str, state: State | None = None) -> State:
+    """Call the last step of a run."""
+    event = {
+        "catalog": "films",
+        "execution": execution,
+        "stateMachineArn": stage.machine,
+        "startedAt": "2026-11-22T10:00:00.000Z",
+        "outcome": outcome,
+        "state": {"catalog": "films", **(state or {})},
+    }
+    return stage.run("FinishRun", finish_run.lambda_handler, event)
+
+
+def again(stage: Stage, outside: Outside | None = None) -> Execution:
+    """One more upload, and its run to the end."""
+    stage.upload("ratings/films/more.csv", "user,item,rating\nanna,242,1\n")
+    return run(stage, admit(stage)["execution"], outside)
+
+
+def manifest_of(stage: Stage, execution: Execution) -> dict[str, Any]:
+    """Read what an execution left as its record."""
+    return stage.kept_json(f"runs/films/{execution.data['finish']['runId']}/manifest.json")
+
+
+def pointer(stage: Stage) -> dict[str, Any]:
+    """Read which run serves."""
+    return stage.kept_json("current/films.json")

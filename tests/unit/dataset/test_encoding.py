@@ -1,12 +1,11 @@
-"""From rating files to vocabulary, train and test set, and RecordIO-protobuf bytes."""
+"""From rating files to train and test set, and RecordIO-protobuf bytes."""
 
 import io
 import itertools
 import json
-import math
 import struct
 import warnings
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 
 import numpy as np
 import pytest
@@ -14,55 +13,23 @@ import scipy.sparse
 from hypothesis import assume, given
 from hypothesis import strategies as st
 from recommender.catalog.config import CatalogConfig
-from recommender.dataset.draws import Draw
-from recommender.dataset.encoding import Dataset, Side, labels
+from recommender.dataset.encoding import Side, labels
 from recommender.dataset.vocabulary import Vocabulary
-from recommender.errors import DamagedArtifactError, UnsuitableRatingsError
+from recommender.errors import UnsuitableRatingsError
 from recommender.recordio.reading import read_rows
 
 from testbed.datasets import (
-    IdColumn,
+    CLASSIFIER,
+    REGRESSOR,
     ParsedFile,
-    Ratings,
-    WholeDataset,
+    Row,
     build_dataset,
+    dataset_of,
     encode,
+    file_of,
     parse_ratings,
+    rows_of,
 )
-
-Row = tuple[str, str, float, int]  # user, item, rating, timestamp
-
-CLASSIFIER = CatalogConfig()
-REGRESSOR = CatalogConfig(predictor_type="regressor")
-
-
-def table_of(rows: Sequence[Row]) -> Ratings:
-    return Ratings(
-        IdColumn.of(row[0] for row in rows),
-        IdColumn.of(row[1] for row in rows),
-        np.array([row[2] for row in rows], np.float32),
-        np.array([row[3] for row in rows], np.int64),
-        np.arange(1, len(rows) + 1, dtype=np.int64),
-    )
-
-
-def file_of(rows: Sequence[Row], *, test: bool = False, rejected: int = 0) -> ParsedFile:
-    key = "ratings/films/test/x" if test else "ratings/films/x"
-    return ParsedFile(key, table_of(rows), is_test=test, rejected=rejected)
-
-
-def dataset_of(*files: ParsedFile, config: CatalogConfig = REGRESSOR) -> WholeDataset:
-    return build_dataset("films", files, config)
-
-
-def rows_of(dataset: Dataset, side: Side) -> list[tuple[str, str, float]]:
-    names = dataset.vocabulary
-    return [
-        (names.users[user], names.items[item], rating)
-        for user, item, rating in zip(
-            side.users.tolist(), side.items.tolist(), side.ratings.tolist(), strict=True
-        )
-    ]
 
 
 def movielens_like(n_users: int = 60, n_items: int = 90, each: int = 25) -> bytes:
@@ -74,79 +41,6 @@ def movielens_like(n_users: int = 60, n_items: int = 90, each: int = 25) -> byte
             rating, seconds = rng.integers(1, 6), rng.integers(800_000_000, 900_000_000)
             lines += [f"{user}\t{item}\t{rating}\t{seconds}\n"]
     return "".join(lines).encode()
-
-
-# --- vocabulary -----------------------------------------------------------------------------------
-
-
-def test_integer_ids_are_ordered_by_value() -> None:
-    vocabulary = Vocabulary.of(
-        ["10", "9", "1", "-3", "100"], ["2", "02", "1", "0002", "00002", "002"]
-    )
-    assert vocabulary.users == ("-3", "1", "9", "10", "100")
-    assert vocabulary.items == ("1", "00002", "0002", "002", "02", "2")
-
-
-def test_ids_that_are_not_all_integers_are_ordered_by_their_characters() -> None:
-    assert Vocabulary.of(["10", "9", "a"], ["é", "z", "B"]).users == ("10", "9", "a")
-    assert Vocabulary.of(["1"], ["é", "z", "B"]).items == ("B", "z", "é")
-
-
-@pytest.mark.parametrize("other", ["1.0", "+2", " 2", "٢", "--2", "-"])
-def test_only_plain_digits_are_integers(other: str) -> None:
-    assert Vocabulary.of(["10", "9", other], ["1"]).users == tuple(sorted(["10", "9", other]))
-
-
-@given(st.lists(st.text()), st.lists(st.integers().map(str)), st.randoms())
-def test_the_vocabulary_depends_on_the_ids_alone(users, items, random) -> None:  # type: ignore[no-untyped-def]
-    one = Vocabulary.of(users, items)
-    random.shuffle(users)
-    other = Vocabulary.of(users * 2, reversed(items))
-    assert one == other
-    assert one.sha256() == other.sha256()
-
-
-@given(st.lists(st.text(), unique=True), st.lists(st.text(), unique=True))
-def test_a_vocabulary_survives_json(users: list[str], items: list[str]) -> None:
-    vocabulary = Vocabulary(tuple(users), tuple(items))
-    again = Vocabulary.from_json(vocabulary.to_json())
-    assert again == vocabulary
-    assert again.to_json() == vocabulary.to_json()
-
-
-def test_columns_are_users_first_then_items() -> None:
-    vocabulary = Vocabulary(("u", "v"), ("x", "y", "z"))
-    assert vocabulary.dimension == 5
-    assert vocabulary.user_numbers == {"u": 0, "v": 1}
-    assert vocabulary.item_numbers == {"x": 0, "y": 1, "z": 2}
-
-
-def test_the_fingerprint_tells_users_from_items() -> None:
-    assert Vocabulary(("a",), ()).sha256() != Vocabulary((), ("a",)).sha256()
-
-
-@pytest.mark.parametrize(
-    "data",
-    [
-        b"",
-        b"\xff\xff",
-        b"[]",
-        b"null",
-        b"[" * 100_000,
-        b'{"users": [], "items": []}',
-        b'{"version": 2, "users": [], "items": []}',
-        b'{"version": 1, "users": []}',
-        b'{"version": 1, "users": "ab", "items": []}',
-        b'{"version": 1, "users": [1], "items": []}',
-        b'{"version": 1, "users": ["a", "a"], "items": []}',
-    ],
-)
-def test_what_is_not_a_vocabulary_is_refused(data: bytes) -> None:
-    with pytest.raises(DamagedArtifactError, match="vocabulary"):
-        Vocabulary.from_json(data)
-
-
-# --- repeated ratings -----------------------------------------------------------------------------
 
 
 def latest_of(rows: Iterable[Row]) -> list[tuple[str, str, float]]:
@@ -163,6 +57,8 @@ def latest_of(rows: Iterable[Row]) -> list[tuple[str, str, float]]:
 
 
 IDS = st.sampled_from(["1", "2", "3", "4"])
+
+
 ROWS = st.lists(st.tuples(IDS, IDS, st.integers(0, 50).map(float), st.integers(-1, 3)), max_size=25)
 
 
@@ -212,9 +108,6 @@ def test_a_pair_of_a_test_file_is_never_trained_on() -> None:
         assert dataset.counts["held_out_from_train"] == 1
 
 
-# --- the split ------------------------------------------------------------------------------------
-
-
 @st.composite
 def split_inputs(draw: st.DrawFn) -> tuple[list[Row], list[list[Row]]]:
     """Ratings of distinct pairs, and the same ones shuffled into several files."""
@@ -225,69 +118,6 @@ def split_inputs(draw: st.DrawFn) -> tuple[list[Row], list[list[Row]]]:
     cuts = sorted(draw(st.lists(st.integers(0, len(rows)), max_size=4)))
     bounds = [0, *cuts, len(rows)]
     return rows, [shuffled[start:end] for start, end in itertools.pairwise(bounds)]
-
-
-@given(split_inputs(), st.floats(0.2, 0.8))
-def test_the_split_depends_neither_on_order_nor_on_the_number_of_files(
-    inputs: tuple[list[Row], list[list[Row]]], fraction: float
-) -> None:
-    rows, parts = inputs
-    config = CatalogConfig(predictor_type="regressor", holdout_fraction=fraction)
-    try:
-        one = dataset_of(file_of(rows), config=config)
-    except UnsuitableRatingsError:
-        with pytest.raises(UnsuitableRatingsError):
-            dataset_of(*map(file_of, parts), config=config)
-        return
-    many = dataset_of(*map(file_of, parts), config=config)
-    assert sorted(rows_of(many, many.train)) == sorted(rows_of(one, one.train))
-    assert sorted(rows_of(many, many.test)) == sorted(rows_of(one, one.test))
-    assert many.vocabulary == one.vocabulary
-    both = rows_of(one, one.train) + rows_of(one, one.test)
-    assert sorted(both) == sorted(row[:3] for row in rows)
-    train_pairs = {row[:2] for row in rows_of(one, one.train)}
-    assert train_pairs.isdisjoint(row[:2] for row in rows_of(one, one.test))
-
-
-def grid(n_users: int, n_items: int) -> tuple[Vocabulary, np.ndarray, np.ndarray]:
-    names = (tuple(map(str, range(n))) for n in (n_users, n_items))
-    users, items = np.divmod(np.arange(n_users * n_items), n_items)
-    return Vocabulary(*names), users, items
-
-
-@pytest.mark.parametrize("fraction", [0.01, 0.1, 0.5, 0.9])
-def test_the_split_sets_aside_the_share_that_was_asked_for(fraction: float) -> None:
-    vocabulary, users, items = grid(300, 400)
-    chosen = Draw(vocabulary).falls_in_test(users, items, fraction)
-    deviation = math.sqrt(fraction * (1 - fraction) / chosen.size)
-    assert chosen.mean() == pytest.approx(fraction, abs=4 * deviation)
-    # Nobody is set aside as a whole: shares of users and of items scatter like coin tosses.
-    by_user, by_item = chosen.reshape(300, 400).mean(axis=1), chosen.reshape(300, 400).mean(axis=0)
-    assert by_user.std() == pytest.approx(deviation * math.sqrt(300), rel=0.25)
-    assert by_item.std() == pytest.approx(deviation * math.sqrt(400), rel=0.25)
-
-
-def test_a_larger_test_set_holds_the_smaller_one() -> None:
-    vocabulary, users, items = grid(50, 50)
-    small = Draw(vocabulary).falls_in_test(users, items, 0.1)
-    large = Draw(vocabulary).falls_in_test(users, items, 0.3)
-    assert not (small & ~large).any()
-
-
-def test_swapping_user_and_item_is_another_draw() -> None:
-    vocabulary, users, items = grid(60, 60)
-    there = Draw(vocabulary).falls_in_test(users, items, 0.5)
-    back = Draw(vocabulary).falls_in_test(items, users, 0.5)
-    assert (there == back).mean() == pytest.approx(0.5, abs=0.05)
-
-
-def test_the_split_is_the_same_in_every_version() -> None:
-    vocabulary, users, items = grid(4, 5)
-    chosen = Draw(vocabulary).falls_in_test(users, items, 0.3)
-    assert np.flatnonzero(chosen).tolist() == [3, 4, 5, 7, 8, 9, 16, 18, 19]
-
-
-# --- labels and bytes -----------------------------------------------------------------------------
 
 
 def test_a_classifier_learns_likes_and_a_regressor_ratings() -> None:
@@ -359,9 +189,6 @@ def test_equal_files_give_equal_bytes() -> None:
     assert encode(one.train, one.vocabulary, CLASSIFIER) == encode(
         other.train, other.vocabulary, CLASSIFIER
     )
-
-
-# --- counts and guards ----------------------------------------------------------------------------
 
 
 def test_the_vocabulary_covers_the_ids_of_both_sides() -> None:

@@ -31,13 +31,13 @@ from recommender.model.artifact import read_artifact, write_artifact
 from recommender.model.machine import FactorizationMachine, predict
 from recommender.recordio.rows import read_predictions, write_pairs
 
-from local.sagemaker.archives import DamagedArchiveError, pack, unpack
+from local.sagemaker.containers.images import repository_of
 from local.sagemaker.faults import JobError
-from local.sagemaker.images import repository_of
-from local.sagemaker.metrics import final_metrics
-from local.sagemaker.splitting import payloads
-from local.sagemaker.storage import name_below
-from local.sagemaker.validation import service_model
+from local.sagemaker.service.validation import service_model
+from local.sagemaker.storage.archives import DamagedArchiveError, pack, unpack
+from local.sagemaker.storage.s3 import name_below
+from local.sagemaker.training.metrics import final_metrics
+from local.sagemaker.transforms.splitting import payloads
 
 ROOT = Path(__file__).parents[2]
 EMULATOR_PYTHON = ROOT / ".venvs" / "emulator" / "bin" / "python"

@@ -1,7 +1,6 @@
 """S3, as far as jobs and endpoints touch it: prefixes down, files up."""
 
 import functools
-import os
 import re
 import shutil
 from collections.abc import Callable, Iterator
@@ -13,19 +12,13 @@ import boto3
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
+from local.sagemaker.environment import region_of_environment
 from local.sagemaker.faults import JobError, ValidationError
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
 
 _URI = re.compile(r"s3://([^/]+)/?(.*)", re.DOTALL)
-DEFAULT_REGION = "us-east-1"
-
-
-def region_of_environment() -> str:
-    """The region this machine is set to, or the usual one."""
-    names = ("AWS_REGION", "AWS_DEFAULT_REGION")
-    return next((os.environ[name] for name in names if os.environ.get(name)), DEFAULT_REGION)
 
 
 @dataclass(frozen=True)

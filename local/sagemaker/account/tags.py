@@ -3,8 +3,8 @@
 from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING
 
+from local.sagemaker.account.registry import Caller, Registry
 from local.sagemaker.faults import ServiceError
-from local.sagemaker.registry import Caller, Registry
 
 if TYPE_CHECKING:
     from mypy_boto3_sagemaker.type_defs import (

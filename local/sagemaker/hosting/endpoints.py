@@ -9,14 +9,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from local.sagemaker.deployment import Deployment
+from local.sagemaker.account.listing import page
+from local.sagemaker.account.registry import Caller, Record, Registry
+from local.sagemaker.account.tags import tags_of
+from local.sagemaker.containers.machinery import Machinery
+from local.sagemaker.containers.processes import ClosingError
 from local.sagemaker.faults import InvocationError, JobError, ModelError, ValidationError
-from local.sagemaker.listing import page
-from local.sagemaker.model_server import ContainerAnswer, Machinery, NoAnswerError
-from local.sagemaker.models import EndpointConfigs, Models
-from local.sagemaker.processes import ClosingError
-from local.sagemaker.registry import Caller, Record, Registry
-from local.sagemaker.tags import tags_of
+from local.sagemaker.hosting.deployment import Deployment
+from local.sagemaker.hosting.model_server import ContainerAnswer, NoAnswerError
+from local.sagemaker.hosting.models import EndpointConfigs, Models
 
 if TYPE_CHECKING:
     from mypy_boto3_sagemaker.type_defs import (

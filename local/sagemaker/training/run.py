@@ -12,17 +12,17 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from local.sagemaker.answers import said_back
-from local.sagemaker.archives import pack
+from local.sagemaker.account.answers import said_back
+from local.sagemaker.containers.images import Containers
+from local.sagemaker.containers.logs import LogShipping
+from local.sagemaker.containers.processes import Child, ClosingError, Processes
 from local.sagemaker.faults import MAX_REASON, JobError
-from local.sagemaker.images import Containers
-from local.sagemaker.logs import LogShipping
-from local.sagemaker.metrics import final_metrics
-from local.sagemaker.processes import Child, ClosingError, Processes
-from local.sagemaker.storage import Storage
+from local.sagemaker.storage.archives import pack
+from local.sagemaker.storage.s3 import Storage
+from local.sagemaker.training.metrics import final_metrics
 
 if TYPE_CHECKING:
-    from local.sagemaker.training import TrainingJob
+    from local.sagemaker.training.operations import TrainingJob
 
 logger = logging.getLogger(__name__)
 

@@ -9,14 +9,15 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
 
+from local.sagemaker.containers.machinery import Machinery
+from local.sagemaker.containers.processes import ClosingError
 from local.sagemaker.faults import JobError
-from local.sagemaker.model_server import Machinery, ModelServer, NoAnswerError
-from local.sagemaker.processes import ClosingError
-from local.sagemaker.splitting import payloads
-from local.sagemaker.storage import Location
+from local.sagemaker.hosting.model_server import ModelServer, NoAnswerError
+from local.sagemaker.storage.s3 import Location
+from local.sagemaker.transforms.splitting import payloads
 
 if TYPE_CHECKING:
-    from local.sagemaker.transforms import TransformJob
+    from local.sagemaker.transforms.operations import TransformJob
 
 logger = logging.getLogger(__name__)
 

@@ -9,8 +9,8 @@ from typing import Generic
 
 from botocore.utils import parse_timestamp
 
+from local.sagemaker.account.registry import Record, RecordT
 from local.sagemaker.faults import ValidationError
-from local.sagemaker.registry import Record, RecordT
 
 DEFAULT_PAGE = 10
 """Records on a page when the request does not say."""

@@ -7,22 +7,23 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import unquote
 
+from local.sagemaker.account.registry import Caller, Registry
+from local.sagemaker.account.tags import Tags
+from local.sagemaker.containers.images import Containers
+from local.sagemaker.containers.logs import LogShipping
+from local.sagemaker.containers.machinery import Machinery
+from local.sagemaker.containers.processes import Processes
+from local.sagemaker.environment import DEFAULT_REGION, region_of_environment
 from local.sagemaker.faults import InvocationError, ServiceError
-from local.sagemaker.hosting import Endpoints
-from local.sagemaker.images import Containers
-from local.sagemaker.logs import LogShipping
-from local.sagemaker.model_server import Machinery
-from local.sagemaker.models import EndpointConfigs, Models
-from local.sagemaker.processes import Processes
-from local.sagemaker.registry import Caller, Registry
-from local.sagemaker.server import MAX_BODY, Answer, Call
-from local.sagemaker.storage import DEFAULT_REGION, Storage, region_of_environment
-from local.sagemaker.tags import Tags
-from local.sagemaker.training import TrainingJobs
-from local.sagemaker.training_run import TrainingRunner
-from local.sagemaker.transform_run import TransformRunner
-from local.sagemaker.transforms import TransformJobs
-from local.sagemaker.validation import read_request
+from local.sagemaker.hosting.endpoints import Endpoints
+from local.sagemaker.hosting.models import EndpointConfigs, Models
+from local.sagemaker.service.server import MAX_BODY, Answer, Call
+from local.sagemaker.service.validation import read_request
+from local.sagemaker.storage.s3 import Storage
+from local.sagemaker.training.operations import TrainingJobs
+from local.sagemaker.training.run import TrainingRunner
+from local.sagemaker.transforms.operations import TransformJobs
+from local.sagemaker.transforms.run import TransformRunner
 
 DEFAULT_ACCOUNT = "000000000000"
 _TARGET = "SageMaker."

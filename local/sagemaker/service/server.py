@@ -10,7 +10,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
-LOOPBACK = "127.0.0.1"
+from local.sagemaker.environment import LOOPBACK
+
 MAX_BODY = 6_291_456
 """InvokeEndpoint's limit, in bytes; no control-plane request comes near it."""
 _MAX_DISCARDED = 1 << 30

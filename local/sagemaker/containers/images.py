@@ -7,8 +7,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
+from local.sagemaker.environment import LOOPBACK
 from local.sagemaker.faults import JobError
-from local.sagemaker.server import LOOPBACK
 
 REPOSITORY = "factorization-machines"
 Program = Literal["train", "serve"]

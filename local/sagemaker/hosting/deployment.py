@@ -6,9 +6,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from local.sagemaker.containers.machinery import Machinery
 from local.sagemaker.faults import InvocationError
-from local.sagemaker.model_server import STARTUP_TIMEOUT, Machinery, ModelServer
-from local.sagemaker.models import EndpointConfig, Model
+from local.sagemaker.hosting.model_server import STARTUP_TIMEOUT, ModelServer
+from local.sagemaker.hosting.models import EndpointConfig, Model
 
 if TYPE_CHECKING:
     from mypy_boto3_sagemaker.type_defs import ProductionVariantUnionTypeDef

@@ -1,4 +1,4 @@
-"""Batch transform jobs: what the API says about them. ``transform_run`` does the work."""
+"""Batch transform jobs: what the API says about them. ``run`` does the work."""
 
 import threading
 import time
@@ -6,18 +6,18 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from local.sagemaker.answers import present, said_back
+from local.sagemaker.account.answers import present, said_back
+from local.sagemaker.account.listing import page
+from local.sagemaker.account.registry import Caller, Record, Registry
+from local.sagemaker.account.tags import tags_of
 from local.sagemaker.faults import ResourceInUseError, ValidationError
-from local.sagemaker.listing import page
-from local.sagemaker.models import Model, Models
-from local.sagemaker.registry import Caller, Record, Registry
-from local.sagemaker.storage import Location
-from local.sagemaker.tags import tags_of
+from local.sagemaker.hosting.models import Model, Models
+from local.sagemaker.storage.s3 import Location
 
 if TYPE_CHECKING:
     from mypy_boto3_sagemaker.type_defs import CreateTransformJobRequestTypeDef
 
-    from local.sagemaker.transform_run import TransformRunner
+    from local.sagemaker.transforms.run import TransformRunner
 
 _SAID_BACK = (
     "ModelName",

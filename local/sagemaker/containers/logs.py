@@ -17,7 +17,7 @@ import boto3
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
-from local.sagemaker.storage import region_of_environment
+from local.sagemaker.environment import region_of_environment
 
 logger = logging.getLogger(__name__)
 

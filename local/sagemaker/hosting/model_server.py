@@ -12,14 +12,13 @@ from pathlib import Path
 import urllib3
 from botocore.exceptions import BotoCoreError, ClientError
 
-from local.sagemaker.archives import DamagedArchiveError, unpack
+from local.sagemaker.containers.machinery import Machinery
+from local.sagemaker.containers.processes import Child, ClosingError
+from local.sagemaker.environment import LOOPBACK
 from local.sagemaker.faults import JobError, ValidationError
-from local.sagemaker.images import Containers
-from local.sagemaker.logs import LogShipping
-from local.sagemaker.models import Model
-from local.sagemaker.processes import Child, ClosingError, Processes
-from local.sagemaker.server import LOOPBACK
-from local.sagemaker.storage import Location, Storage
+from local.sagemaker.hosting.models import Model
+from local.sagemaker.storage.archives import DamagedArchiveError, unpack
+from local.sagemaker.storage.s3 import Location
 
 logger = logging.getLogger(__name__)
 
@@ -42,16 +41,6 @@ class ContainerAnswer:
     status: int
     headers: Mapping[str, str]
     body: bytes
-
-
-@dataclass(frozen=True)
-class Machinery:
-    """What a model server is made with."""
-
-    storage: Storage
-    processes: Processes
-    containers: Containers
-    shipping: LogShipping
 
 
 class ModelServer:

@@ -16,7 +16,7 @@ from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
-from local.sagemaker.server import LOOPBACK
+from local.sagemaker.environment import LOOPBACK
 
 GRACE = 10.0
 """Seconds between SIGTERM and SIGKILL. SageMaker gives 120; a laptop's owner waits for less."""

@@ -4,12 +4,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from local.sagemaker.answers import said_back
+from local.sagemaker.account.answers import said_back
+from local.sagemaker.account.listing import page
+from local.sagemaker.account.registry import Caller, Record, Registry
+from local.sagemaker.account.tags import tags_of
 from local.sagemaker.faults import ValidationError
-from local.sagemaker.listing import page
-from local.sagemaker.registry import Caller, Record, Registry
-from local.sagemaker.storage import Location, Storage
-from local.sagemaker.tags import tags_of
+from local.sagemaker.storage.s3 import Location, Storage
 
 if TYPE_CHECKING:
     from mypy_boto3_sagemaker.type_defs import (

@@ -1,4 +1,4 @@
-"""Training jobs: what the API says about them. ``training_run`` does the work."""
+"""Training jobs: what the API says about them. ``run`` does the work."""
 
 import re
 import threading
@@ -7,18 +7,18 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from local.sagemaker.answers import present, said_back
+from local.sagemaker.account.answers import present, said_back
+from local.sagemaker.account.listing import page
+from local.sagemaker.account.registry import Caller, Record, Registry
+from local.sagemaker.account.tags import tags_of
 from local.sagemaker.faults import ResourceInUseError, ValidationError
-from local.sagemaker.listing import page
-from local.sagemaker.metrics import Metric
-from local.sagemaker.registry import Caller, Record, Registry
-from local.sagemaker.storage import Location
-from local.sagemaker.tags import tags_of
+from local.sagemaker.storage.s3 import Location
+from local.sagemaker.training.metrics import Metric
 
 if TYPE_CHECKING:
     from mypy_boto3_sagemaker.type_defs import CreateTrainingJobRequestTypeDef
 
-    from local.sagemaker.training_run import TrainingRunner
+    from local.sagemaker.training.run import TrainingRunner
 
 DEFAULT_MAX_RUNTIME = 86_400
 """Seconds, when StoppingCondition does not say."""

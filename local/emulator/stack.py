@@ -13,14 +13,14 @@ from typing import TYPE_CHECKING, Any
 
 import boto3
 
-from local import sam_local
-from local.processes import LOOPBACK, Server, answers, choose_port
+from local.emulator import sam_local
+from local.emulator.processes import LOOPBACK, Server, answers, choose_port
 
 if TYPE_CHECKING:
     from types import TracebackType
     from typing import Self
 
-ROOT = Path(__file__).parent.parent
+ROOT = Path(__file__).parents[2]
 STATE = ROOT / "build" / "local"
 STACK_NAME = "matinee"
 IMAGE = "000000000000.dkr.ecr.us-east-1.amazonaws.com/factorization-machines:local"
@@ -133,7 +133,10 @@ class Stack:
         temporary = tempfile.mkdtemp(prefix="tmp-", dir=self.folder)
         emulator = Server(
             "the AWS emulator",
-            [str(ROOT / ".venvs/emulator/bin/python"), str(ROOT / "local/ministack_repairs.py")],
+            [
+                str(ROOT / ".venvs/emulator/bin/python"),
+                str(Path(__file__).with_name("ministack_repairs.py")),
+            ],
             inherited
             | self.environment()
             | {

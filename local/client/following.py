@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from local.stack import Stack
+from local.emulator.stack import Stack
 
 _JOB = re.compile(r'"trainingJobName": *"([^"]+)"')
 _EPOCH = re.compile(r"completed ([0-9.]+) % of epochs")

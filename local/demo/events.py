@@ -5,9 +5,9 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
-from local import api, movielens
-from local.following import follow
-from local.stack import REGION, ROOT, STACK_NAME, Stack, build
+from local.client import api, movielens
+from local.client.following import follow
+from local.emulator.stack import REGION, ROOT, STACK_NAME, Stack, build
 
 EVENTS = ROOT / "tests" / "events"
 _SIGNATURE = ("authorization", "x-amz-")

@@ -7,9 +7,9 @@ from dataclasses import dataclass, field
 from importlib.metadata import version
 from typing import Any
 
-from local import api, movielens
-from local.following import Progress, executions, follow
-from local.stack import REGION, ROOT, STATE, Stack, build
+from local.client import api, movielens
+from local.client.following import Progress, executions, follow
+from local.emulator.stack import REGION, ROOT, STATE, Stack, build
 
 CATALOG = "movielens"
 ARTICLES_WAY = "movielens-adam"

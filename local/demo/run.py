@@ -3,51 +3,21 @@
 import json
 import sys
 import time
-from dataclasses import dataclass, field
 from importlib.metadata import version
 from typing import Any
 
 from local.client import api, movielens
-from local.client.following import Progress, executions, follow
+from local.client.following import executions, follow
+from local.demo.screen import Screen
 from local.emulator.stack import REGION, ROOT, STATE, Stack, build
 
 CATALOG = "movielens"
 ARTICLES_WAY = "movielens-adam"
 """A second catalog of the same ratings: ids alone, likes as labels, Adam, as the built-in image."""
 _ARTICLES_CONFIG = {"features": {}, "hyperparameters": {"solver": "adam", "num_factors": "64"}}
-ARTICLE = {"accuracy": 0.7159, "cross_entropy": 0.5811, "f1": 0.7456}
-"""What the article's notebook reached on the same split: 64 factors, 50 epochs."""
-_USER = "196"
+USER = "196"
+"""The user whose predictions and recommendations are shown."""
 _CORRECTED = 5
-
-
-@dataclass
-class Screen:
-    """Progress as one changing line on a terminal, as a line a state elsewhere."""
-
-    live: bool = field(default_factory=sys.stdout.isatty)
-    _last: str = ""
-
-    def say(self, text: str) -> None:
-        """Print a line of its own."""
-        if self.live and self._last:
-            sys.stdout.write("\r\033[K")
-        self._last = ""
-        print(text, flush=True)
-
-    def progress(self, progress: Progress, seconds: float) -> None:
-        """Show where a run is."""
-        if not progress.current:
-            return
-        training = f", {progress.training}" if progress.training else ""
-        text = f"  {progress.current}{training}"
-        if self.live:
-            sys.stdout.write(f"\r\033[K{text}  ({seconds:.0f} s)")
-            sys.stdout.flush()
-            self._last = text
-        elif text != self._last:
-            print(f"{seconds:7.1f} s{text}", flush=True)
-            self._last = text
 
 
 def run(screen: Screen, host: str) -> tuple[Stack, dict[str, Any]]:
@@ -99,7 +69,7 @@ def _drop_and_follow(stack: Stack, data: movielens.MovieLens, screen: Screen) ->
     put(f"ratings/{CATALOG}/corrections.tsv", _corrections(data.train.read_text()).encode())
     second = follow(stack, CATALOG, before, screen.progress)
     while (
-        call(stack, "POST", "predictions", {"pairs": [{"user": _USER, "item": "242"}]})[1][
+        call(stack, "POST", "predictions", {"pairs": [{"user": USER, "item": "242"}]})[1][
             "model_version"
         ]
         == original["runId"]
@@ -155,63 +125,3 @@ def _manifest(stack: Stack, catalog: str = CATALOG) -> dict[str, Any]:
 def call(stack: Stack, method: str, path: str, body: object = None) -> tuple[int, dict[str, Any]]:
     """Call the API of the local stack for the demo's catalog."""
     return api.call(f"{stack.api_base_url}/catalogs/{CATALOG}/{path}", REGION, method, body)
-
-
-def tell(stack: Stack, facts: dict[str, Any], screen: Screen) -> None:
-    """Print what came of it: figures, recommendations, commands to try, where things lie."""
-    gibbs, adam = facts["metrics"], facts["metrics_adam"]
-    screen.say("\nOn ua.test             article      adam     gibbs")
-    for name in ("accuracy", "cross_entropy", "f1", "auc"):
-        article = f"{ARTICLE[name]:.4f}" if name in ARTICLE else "     -"
-        figures = f"{article}    {adam[name]:.4f}    {gibbs[name]:.4f}"
-        screen.say(f"  {name.replace('_', ' '):<18}  {figures}")
-    screen.say(
-        f"\nSecond drop to served predictions: {facts['drop_to_served_s']} s, "
-        f"{facts['outside_training_s']} s of it outside training."
-    )
-    screen.say(f"\nUser {_USER} liked:")
-    for title in _liked():
-        screen.say(f"  {title}")
-    _, found = call(stack, "GET", f"users/{_USER}/recommendations?limit=5")
-    screen.say("and is recommended:")
-    for item in found["items"]:
-        screen.say(f"  {item['title']}  ({item['score']:.3f})")
-    _commands(stack, facts, screen)
-
-
-def _liked() -> list[str]:
-    data = ROOT / "build" / "data" / "ml-100k"
-    titles = dict(
-        line.split("|")[:2] for line in (data / "u.item").read_text("latin-1").splitlines()
-    )
-    rows = [line.split("\t") for line in (data / "ua.base").read_text().splitlines()]
-    best = sorted((row for row in rows if row[0] == _USER), key=lambda row: -int(row[2]))
-    return [f"{titles[row[1]]}  ({row[2]} stars)" for row in best[:5]]
-
-
-def _commands(stack: Stack, facts: dict[str, Any], screen: Screen) -> None:
-    base, outputs = facts["api_base_url"], stack.outputs
-    artifacts, ratings = outputs["ArtifactsBucketName"], outputs["RatingsBucketName"]
-    manifest = facts["manifest"]
-    pairs = json.dumps({"pairs": [{"user": _USER, "item": "242"}]})
-    environment = "\n".join(
-        f"  export {name}={value}" for name, value in stack.environment().items()
-    )
-    curl = f"curl -s --aws-sigv4 aws:amz:{REGION}:execute-api --user local:local"
-    screen.say(
-        f"""
-Try it (while it is up):
-  {curl} {base}/catalogs/{CATALOG}/users/{_USER}/recommendations
-  {curl} {base}/catalogs/{CATALOG}/predictions -d '{pairs}'
-  {curl} {base}/catalogs/{CATALOG}/model
-
-The same for the aws command, after:
-{environment}
-  aws s3 cp my-ratings.csv s3://{ratings}/ratings/my-shop/
-  aws stepfunctions list-executions --state-machine-arn {outputs["StateMachineArn"]}
-  aws s3 ls --recursive s3://{artifacts}/runs/{CATALOG}/{manifest["runId"]}/
-
-Outputs lie in s3://{artifacts}/runs/{CATALOG}/{manifest["runId"]}/
-  manifest.json  report.html  metrics.json  recommendations/  factors/  model/  train/  test/
-Figures: build/demo.json   Logs: build/local/*.log"""
-    )

@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING
 
 from local.sagemaker.containers.machinery import Machinery
 from local.sagemaker.faults import InvocationError
+from local.sagemaker.hosting.endpoint_configs import EndpointConfig
 from local.sagemaker.hosting.model_server import STARTUP_TIMEOUT, ModelServer
-from local.sagemaker.hosting.models import EndpointConfig, Model
+from local.sagemaker.hosting.models import Model
 
 if TYPE_CHECKING:
     from mypy_boto3_sagemaker.type_defs import ProductionVariantUnionTypeDef

@@ -16,8 +16,9 @@ from local.sagemaker.containers.machinery import Machinery
 from local.sagemaker.containers.processes import ClosingError
 from local.sagemaker.faults import InvocationError, JobError, ModelError, ValidationError
 from local.sagemaker.hosting.deployment import Deployment
+from local.sagemaker.hosting.endpoint_configs import EndpointConfigs
 from local.sagemaker.hosting.model_server import ContainerAnswer, NoAnswerError
-from local.sagemaker.hosting.models import EndpointConfigs, Models
+from local.sagemaker.hosting.models import Models
 
 if TYPE_CHECKING:
     from mypy_boto3_sagemaker.type_defs import (

@@ -1,4 +1,4 @@
-"""Models and endpoint configurations: named descriptions that hosting and transforms read."""
+"""Models: what to serve, by name, for endpoints and transform jobs."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -14,21 +14,10 @@ from local.sagemaker.storage.s3 import Location, Storage
 if TYPE_CHECKING:
     from mypy_boto3_sagemaker.type_defs import (
         ContainerDefinitionUnionTypeDef,
-        CreateEndpointConfigInputTypeDef,
         CreateModelInputTypeDef,
-        ProductionVariantUnionTypeDef,
     )
 
-_CONFIG_SAID_BACK = (
-    "ProductionVariants",
-    "DataCaptureConfig",
-    "KmsKeyId",
-    "ExecutionRoleArn",
-    "VpcConfig",
-    "EnableNetworkIsolation",
-)
-_CONFIG_REFUSED = ("AsyncInferenceConfig", "ExplainerConfig", "ShadowProductionVariants")
-_MODEL_SAID_BACK = (
+_SAID_BACK = (
     "PrimaryContainer",
     "Containers",
     "InferenceExecutionConfig",
@@ -63,39 +52,12 @@ class Model(Record):
         """The answer of DescribeModel."""
         return {
             **self.summary(),
-            **said_back(self.request, _MODEL_SAID_BACK),
+            **said_back(self.request, _SAID_BACK),
         }
 
     def summary(self) -> dict[str, object]:
         """The model in a list."""
         return {"ModelName": self.name, "ModelArn": self.arn, "CreationTime": self.created}
-
-
-@dataclass
-class EndpointConfig(Record):
-    """Which models an endpoint serves, and how much of the traffic each gets."""
-
-    request: "CreateEndpointConfigInputTypeDef"
-
-    @property
-    def variants(self) -> "list[ProductionVariantUnionTypeDef]":
-        """The production variants."""
-        return list(self.request["ProductionVariants"])
-
-    def description(self) -> dict[str, object]:
-        """The answer of DescribeEndpointConfig."""
-        return {
-            **self.summary(),
-            **said_back(self.request, _CONFIG_SAID_BACK),
-        }
-
-    def summary(self) -> dict[str, object]:
-        """The configuration in a list."""
-        return {
-            "EndpointConfigName": self.name,
-            "EndpointConfigArn": self.arn,
-            "CreationTime": self.created,
-        }
 
 
 def container_of(request: "CreateModelInputTypeDef") -> "ContainerDefinitionUnionTypeDef":
@@ -170,69 +132,3 @@ class Models:
         if model is None:
             raise ValidationError(f'Could not find model "{caller.arn("model", name)}".')
         return model
-
-
-class EndpointConfigs:
-    """CreateEndpointConfig and its companions."""
-
-    def __init__(self, registry: Registry, models: Models) -> None:
-        self._configs = registry.table(EndpointConfig)
-        self._models = models
-
-    def create(
-        self, request: "CreateEndpointConfigInputTypeDef", caller: Caller
-    ) -> dict[str, object]:
-        """Name a set of variants.
-
-        Raises:
-            ValidationError: the name is taken, a model is missing, or a laptop cannot serve it.
-        """
-        for refused in _CONFIG_REFUSED:
-            if refused in request:
-                raise ValidationError(f"The local SageMaker has no {refused}")
-        names = [variant["VariantName"] for variant in request["ProductionVariants"]]
-        if len(set(names)) < len(names):
-            raise ValidationError("ProductionVariants must have distinct VariantName values")
-        for variant in request["ProductionVariants"]:
-            if "ModelName" not in variant:
-                raise ValidationError(f"{variant['VariantName']}: ModelName is required")
-            self._models.find(variant["ModelName"], caller)
-            if "ServerlessConfig" not in variant and "InstanceType" not in variant:
-                raise ValidationError(
-                    f"{variant['VariantName']}: InstanceType or ServerlessConfig is required"
-                )
-        name = request["EndpointConfigName"]
-        tags = tags_of(request.get("Tags", ()))
-        config = EndpointConfig(name, caller.arn("endpoint-config", name), request, tags=tags)
-        if not self._configs.add(config):
-            raise ValidationError(
-                f'Cannot create already existing endpoint configuration "{config.arn}".'
-            )
-        return {"EndpointConfigArn": config.arn}
-
-    def describe(self, request: Mapping[str, str], caller: Caller) -> dict[str, object]:
-        """Say everything about a configuration."""
-        return self.find(request["EndpointConfigName"], caller).description()
-
-    def list(self, request: Mapping[str, object], _: Caller) -> dict[str, object]:
-        """List configurations, the newest first unless asked otherwise."""
-        found = page(self._configs.all(), request)
-        return found.answer("EndpointConfigs", EndpointConfig.summary)
-
-    def delete(self, request: Mapping[str, str], caller: Caller) -> dict[str, object]:
-        """Forget a configuration. Endpoints that came up with it go on."""
-        self.find(request["EndpointConfigName"], caller)
-        self._configs.remove(request["EndpointConfigName"])
-        return {}
-
-    def find(self, name: str, caller: Caller) -> EndpointConfig:
-        """The configuration of that name.
-
-        Raises:
-            ValidationError: there is none.
-        """
-        config = self._configs.get(name)
-        if config is None:
-            arn = caller.arn("endpoint-config", name)
-            raise ValidationError(f'Could not find endpoint configuration "{arn}".')
-        return config

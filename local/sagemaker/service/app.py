@@ -15,8 +15,9 @@ from local.sagemaker.containers.machinery import Machinery
 from local.sagemaker.containers.processes import Processes
 from local.sagemaker.environment import DEFAULT_REGION, region_of_environment
 from local.sagemaker.faults import InvocationError, ServiceError
+from local.sagemaker.hosting.endpoint_configs import EndpointConfigs
 from local.sagemaker.hosting.endpoints import Endpoints
-from local.sagemaker.hosting.models import EndpointConfigs, Models
+from local.sagemaker.hosting.models import Models
 from local.sagemaker.service.server import MAX_BODY, Answer, Call
 from local.sagemaker.service.validation import read_request
 from local.sagemaker.storage.s3 import Storage

@@ -18,13 +18,14 @@ from local.sagemaker.faults import InvocationError, ServiceError
 from local.sagemaker.hosting.endpoint_configs import EndpointConfigs
 from local.sagemaker.hosting.endpoints import Endpoints
 from local.sagemaker.hosting.models import Models
+from local.sagemaker.jobs.run import Runner
 from local.sagemaker.service.server import MAX_BODY, Answer, Call
 from local.sagemaker.service.validation import read_request
 from local.sagemaker.storage.s3 import Storage
 from local.sagemaker.training.operations import TrainingJobs
-from local.sagemaker.training.run import TrainingRunner
+from local.sagemaker.training.run import TrainingRun
 from local.sagemaker.transforms.operations import TransformJobs
-from local.sagemaker.transforms.run import TransformRunner
+from local.sagemaker.transforms.run import TransformRun
 
 DEFAULT_ACCOUNT = "000000000000"
 _TARGET = "SageMaker."
@@ -53,24 +54,17 @@ class LocalSageMaker:
         self._processes = Processes()
         self._storage = Storage()
         registry = Registry()
-        containers, shipping = containers or Containers(), LogShipping()
-        machinery = Machinery(self._storage, self._processes, containers, shipping)
+        machinery = Machinery(
+            self._storage, self._processes, containers or Containers(), LogShipping()
+        )
         models = Models(registry, self._storage)
         configs = EndpointConfigs(registry, models)
         self._endpoints = Endpoints(registry, models, configs, machinery, state / "endpoints")
         training = TrainingJobs(
-            registry,
-            TrainingRunner(
-                state / "training",
-                self._storage,
-                self._processes,
-                containers,
-                shipping,
-                registry.lock,
-            ),
+            registry, Runner(TrainingRun, state / "training", machinery, registry.lock)
         )
         transforms = TransformJobs(
-            registry, models, TransformRunner(state / "transforms", machinery, registry.lock)
+            registry, models, Runner(TransformRun, state / "transforms", machinery, registry.lock)
         )
         tags = Tags(registry)
         self._operations: dict[str, _Operation] = {

@@ -1,4 +1,4 @@
 """Training jobs: what the API says about them, and what happens in them.
 
-Imports ``account``, ``containers``, ``storage`` and what stands beside the packages.
+Imports ``jobs``, ``account``, ``containers``, ``storage`` and what stands beside the packages.
 """

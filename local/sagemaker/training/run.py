@@ -2,29 +2,21 @@
 
 import contextlib
 import json
-import logging
 import math
 import shutil
 import threading
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from local.sagemaker.account.answers import said_back
-from local.sagemaker.containers.images import Containers
-from local.sagemaker.containers.logs import LogShipping
-from local.sagemaker.containers.processes import Child, ClosingError, Processes
+from local.sagemaker.containers.machinery import Machinery
+from local.sagemaker.containers.processes import Child, ClosingError
 from local.sagemaker.faults import MAX_REASON, JobError
+from local.sagemaker.jobs.run import Run
 from local.sagemaker.storage.archives import pack
-from local.sagemaker.storage.s3 import Storage
+from local.sagemaker.training.job import TrainingJob
 from local.sagemaker.training.metrics import final_metrics
-
-if TYPE_CHECKING:
-    from local.sagemaker.training.operations import TrainingJob
-
-logger = logging.getLogger(__name__)
 
 HOST = "algo-1"
 LOG_GROUP = "/aws/sagemaker/TrainingJobs"
@@ -32,55 +24,26 @@ _WHO_ACTS = ("ClientError", "AlgorithmError", "InternalServerError")
 _POLL = 0.05
 
 
-@dataclass(frozen=True)
-class TrainingRunner:
-    """Runs each job in a thread of its own, in ``<folder>/<job>``."""
-
-    folder: Path
-    storage: Storage
-    processes: Processes
-    containers: Containers
-    shipping: LogShipping
-    lock: threading.RLock
-
-    def start(self, job: "TrainingJob") -> None:
-        """Begin the job's work."""
-        work = _TrainingRun(self, job).run
-        threading.Thread(target=work, name=f"training-{job.name}", daemon=True).start()
-
-
-class _TrainingRun:
+class TrainingRun(Run[TrainingJob]):
     """One job's work."""
 
-    def __init__(self, runner: TrainingRunner, job: "TrainingJob") -> None:
-        self._runner, self._job = runner, job
-        self._folder = runner.folder / job.name
-        self._opt_ml = self._folder / "opt" / "ml"
-        self._log = self._folder / "training.log"
-
-    def run(self) -> None:
-        """Bring the job to a terminal status, whatever happens."""
-        try:
-            self._work()
-        except ClosingError:
-            self._fail("InternalServerError: the local SageMaker was stopped")
-        except JobError as error:
-            self._fail(error.reason)
-        except Exception as error:
-            logger.exception("training job %s", self._job.name)
-            self._fail(f"InternalServerError: {type(error).__name__}: {error}")
-        logger.info("training job %s: %s", self._job.name, self._job.status)
+    def __init__(
+        self, job: TrainingJob, folder: Path, machinery: Machinery, lock: threading.RLock
+    ) -> None:
+        super().__init__(job, folder, machinery, lock)
+        self._opt_ml = folder / "opt" / "ml"
+        self._log = folder / "training.log"
+        self._overdue = False
 
     def _work(self) -> None:
         job, algorithm = self._job, self._job.request["AlgorithmSpecification"]
-        command = self._runner.containers.command(algorithm.get("TrainingImage", ""), "train")
+        command = self._machinery.containers.command(algorithm.get("TrainingImage", ""), "train")
         self._make_folder()
-        with self._runner.lock:
+        with self._lock:
             job.started = time.time()
         self._enter("Downloading", "Downloading input data")
         self._download()
-        if job.stop_asked.is_set():
-            self._end_stopped("Stopped", "Training job stopped")
+        if not self._proceeds():
             return
         wanted = {
             **job.request.get("Environment", {}),
@@ -88,16 +51,32 @@ class _TrainingRun:
             "TRAINING_JOB_ARN": job.arn,
             "AWS_REGION": job.caller.region,
         }
-        environment = self._runner.containers.environment(self._opt_ml, wanted)
+        environment = self._machinery.containers.environment(self._opt_ml, wanted)
         self._enter("Training", "Training image download completed. Training in progress.")
-        child = self._runner.processes.start(command, environment, self._opt_ml, self._log)
+        child = self._machinery.processes.start(command, environment, self._opt_ml, self._log)
         stream = f"{job.name}/{HOST}-{math.floor(time.time())}"
-        copied = self._runner.shipping.follow(self._log, LOG_GROUP, stream)
+        copied = self._machinery.shipping.follow(self._log, LOG_GROUP, stream)
         try:
             cut_short = self._watch(child)
         finally:
             copied.set()
-        self._finish(child, cut_short)
+        self._finish(child, cut_short=cut_short)
+
+    def _end(self, failure: str | None) -> None:
+        job = self._job
+        if failure is not None:
+            self._clean()
+        with self._lock:
+            if failure is not None:
+                job.failure_reason = failure
+                job.end("Failed", "Failed", "Training job failed")
+            elif self._overdue:
+                message = "Training job exceeded its maximum runtime"
+                job.end("Stopped", "MaxRuntimeExceeded", message)
+            elif job.stop_asked.is_set():  # while uploading, too: too late to lose the model
+                job.end("Stopped", "Stopped", "Training job stopped")
+            else:
+                job.end("Completed", "Completed", "Training job completed")
 
     def _make_folder(self) -> None:
         shutil.rmtree(self._folder, ignore_errors=True)
@@ -145,30 +124,30 @@ class _TrainingRun:
         for channel in self._job.request.get("InputDataConfig", ()):
             source = channel["DataSource"].get("S3DataSource")
             if source is not None:
-                self._runner.storage.download_prefix(
+                self._machinery.storage.download_prefix(
                     source["S3Uri"],
                     self._opt_ml / "input" / "data" / channel["ChannelName"],
-                    lambda: not self._job.stop_asked.is_set(),
+                    self._proceeds,
                 )
 
-    def _watch(self, child: Child) -> str | None:
-        """Wait for the end; ``Stopped`` or ``MaxRuntimeExceeded`` when it was cut short."""
+    def _watch(self, child: Child) -> bool:
+        """Wait for the end, and say whether it was cut short."""
         began = self._job.started or time.time()
         deadline = time.monotonic() + self._job.max_runtime - (time.time() - began)
         while child.wait(_POLL) is None:
-            if self._job.stop_asked.is_set():
+            if not self._proceeds():
                 child.stop()
-                return "Stopped"
+                return True
             if time.monotonic() > deadline:
-                with self._runner.lock:
-                    self._job.status = "Stopping"
-                    self._job.enter("Stopping", "Stopping the training job")
+                self._overdue = True
+                with self._lock:
+                    self._job.begin_stopping()
                 child.stop()
-                return "MaxRuntimeExceeded"
+                return True
         # A stop that arrives while the container ends by itself counts as a stop.
-        return "Stopped" if self._job.stop_asked.is_set() else None
+        return not self._proceeds()
 
-    def _finish(self, child: Child, cut_short: str | None) -> None:
+    def _finish(self, child: Child, *, cut_short: bool) -> None:
         job = self._job
         definitions = {
             definition["Name"]: definition["Regex"]
@@ -176,35 +155,26 @@ class _TrainingRun:
         }
         with self._log.open(encoding="utf-8", errors="replace") as lines:
             metrics = final_metrics(lines, definitions)
-        with self._runner.lock:
+        with self._lock:
             job.metrics = metrics
-        if self._runner.processes.closing:
+        if self._machinery.processes.closing:
             raise ClosingError
-        if cut_short is None and child.poll() != 0:
+        if not cut_short and child.poll() != 0:
             raise JobError(self._reason(child.poll() or 0))
-        if cut_short is None:
+        if not cut_short:
             self._enter("Uploading", "Uploading generated training model")
-        if cut_short is None or any(self._opt_ml.joinpath("model").iterdir()):
+        if not cut_short or any(self._opt_ml.joinpath("model").iterdir()):
             self._upload("model", "model.tar.gz")
         if any(self._opt_ml.joinpath("output", "data").iterdir()):
             self._upload("output/data", "output.tar.gz")
         self._clean()
-        if cut_short is not None:
-            message = "exceeded its maximum runtime" if cut_short != "Stopped" else "stopped"
-            self._end_stopped(cut_short, f"Training job {message}")
-            return
-        with self._runner.lock:
-            if job.stop_asked.is_set():  # asked while uploading: too late to lose the model
-                job.end("Stopped", "Stopped", "Training job stopped")
-            else:
-                job.end("Completed", "Completed", "Training job completed")
 
     def _upload(self, folder: str, name: str) -> None:
         archive = self._folder / name
         pack(self._opt_ml / folder, archive)
         artifact = self._job.artifact
         prefix = artifact.key.rpartition("/")[0]
-        self._runner.storage.upload(archive, type(artifact)(artifact.bucket, f"{prefix}/{name}"))
+        self._machinery.storage.upload(archive, type(artifact)(artifact.bucket, f"{prefix}/{name}"))
         archive.unlink()
 
     def _reason(self, code: int) -> str:
@@ -222,19 +192,9 @@ class _TrainingRun:
         return f"AlgorithmError: {words}"[: MAX_REASON - len(ending)] + ending
 
     def _enter(self, secondary: str, message: str) -> None:
-        with self._runner.lock:
+        with self._lock:
             if self._job.status == "InProgress":  # a job that is stopping stays Stopping
                 self._job.enter(secondary, message)
-
-    def _end_stopped(self, secondary: str, message: str) -> None:
-        with self._runner.lock:
-            self._job.end("Stopped", secondary, message)
-
-    def _fail(self, reason: str) -> None:
-        self._clean()
-        with self._runner.lock:
-            self._job.failure_reason = reason
-            self._job.end("Failed", "Failed", "Training job failed")
 
     def _clean(self) -> None:
         """Give the disk back, as an instance does that is gone. Log and configuration stay."""

@@ -1,4 +1,5 @@
 """Batch transform jobs: what the API says about them, and what happens in them.
 
-Imports ``hosting``, ``account``, ``containers``, ``storage`` and what stands beside the packages.
+Imports ``jobs``, ``hosting``, ``account``, ``containers``, ``storage`` and what stands beside
+the packages.
 """

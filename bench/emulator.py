@@ -6,8 +6,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from local.processes import LOOPBACK, Server, answers, choose_port
-from local.stack import REGION, ROOT
+from local.emulator.processes import LOOPBACK, Server, answers, choose_port
+from local.emulator.stack import REGION, ROOT
 
 PYTHON = ROOT / ".venvs/emulator/bin/python"
 

@@ -17,7 +17,7 @@ from statistics import median
 from types import SimpleNamespace
 
 from bench.emulator import emulator
-from local.movielens import obtain
+from local.client.movielens import obtain
 
 DATA = Path("build/data/ml-100k")
 CATALOG = "movielens"

@@ -25,7 +25,7 @@ from recommender.model.machine import predict
 from bench.movielens import Ratings, read_ratings, rows_of
 from bench.train import RICH
 from bench.train_own import settings_of, warm
-from local.movielens import obtain
+from local.client.movielens import obtain
 
 TENTHS = 10
 NEAR = 0.0003

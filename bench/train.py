@@ -18,7 +18,7 @@ import sys
 from collections.abc import Mapping
 from pathlib import Path
 
-from local.movielens import obtain
+from local.client.movielens import obtain
 
 SEEDS = (0, 1, 2)
 TARGET = 0.5535  # test log-loss that the race against myFM runs to

@@ -11,9 +11,12 @@ from pathlib import Path
 from types import FrameType
 from typing import Any
 
-from local import demo, events
-from local.processes import LOOPBACK, StartError, docker_bridge
-from local.stack import ROOT, STATE, DeployError, Stack, build
+from local.demo import events
+from local.demo.run import run
+from local.demo.screen import Screen
+from local.demo.summary import tell
+from local.emulator.processes import LOOPBACK, StartError, docker_bridge
+from local.emulator.stack import ROOT, STATE, DeployError, Stack, build
 
 
 def main() -> int:
@@ -74,10 +77,10 @@ def _host(arguments: argparse.Namespace) -> str:
 
 def _demo(host: str, *, stay: bool) -> int:
     _refuse_if_up()
-    screen = demo.Screen()
-    stack, facts = demo.run(screen, host)
+    screen = Screen()
+    stack, facts = run(screen, host)
     try:
-        demo.tell(stack, facts, screen)
+        tell(stack, facts, screen)
         if stay:
             print("\nUp until Ctrl-C.", flush=True)
             signal.pause()

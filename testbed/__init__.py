@@ -1,1 +1,1 @@
-"""What tests of several rooms share: an AWS in memory, set up as the template says."""
+"""What tests share: an AWS in memory, set up as the template says, and drivers of local servers."""

@@ -8,8 +8,8 @@ from urllib.parse import quote
 
 import numpy as np
 
-from local import api
-from local.stack import REGION, Stack
+from local.client import api
+from local.emulator.stack import REGION, Stack
 
 QUICK = {
     "solver": "adam",

@@ -1,4 +1,4 @@
-"""How the tests share the processors: a file at a time, and the local stack's in one process.
+"""How the tests share the processors: a file at a time, and those of one server in one process.
 
 Property tests try the same examples in every run, so that nobody's change is blamed for what
 another one did. ``pytest --hypothesis-profile=search`` looks for new ones.
@@ -17,6 +17,8 @@ settings.register_profile("search", deadline=None, max_examples=5_000)
 settings.load_profile("same")
 
 _STACK = "tests/e2e/"
+_TOGETHER = (_STACK, "tests/integration/local_sagemaker/")
+"""Folders whose tests share servers, started once."""
 
 
 class _ByFile(LoadScopeScheduling):
@@ -26,12 +28,13 @@ class _ByFile(LoadScopeScheduling):
     """
 
     def _split_scope(self, nodeid: str) -> str:
-        return _STACK if nodeid.startswith(_STACK) else nodeid.partition("::")[0]
+        alone = nodeid.partition("::")[0]
+        return next((folder for folder in _TOGETHER if nodeid.startswith(folder)), alone)
 
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> _ByFile:
-    """Hand out tests by file, and those of the local stack to one process."""
+    """Hand out tests by file, and those of a folder that shares servers to one process."""
     return _ByFile(config, log)
 
 

@@ -9,9 +9,10 @@ import threading
 from pathlib import Path
 from types import FrameType
 
-from local.sagemaker.app import DEFAULT_ACCOUNT, LocalSageMaker
-from local.sagemaker.images import Containers
-from local.sagemaker.server import LOOPBACK, LoopbackServer
+from local.sagemaker.containers.images import Containers
+from local.sagemaker.environment import LOOPBACK
+from local.sagemaker.service.app import DEFAULT_ACCOUNT, LocalSageMaker
+from local.sagemaker.service.server import LoopbackServer
 
 logger = logging.getLogger("local.sagemaker")
 

@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
-from local.movielens import MovieLens, obtain
-from local.processes import choose_port
-from local.stack import ROOT, Stack, build
+from local.client.movielens import MovieLens, obtain
+from local.emulator.processes import choose_port
+from local.emulator.stack import ROOT, Stack, build
 from testbed.catalogs import Catalog
 
 

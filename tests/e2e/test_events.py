@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 
-from local.events import EVENTS, collect
-from local.stack import Stack
+from local.demo.events import EVENTS, collect
+from local.emulator.stack import Stack
 from testbed.catalogs import Catalog, planted
 
 

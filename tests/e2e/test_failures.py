@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 
-from local.stack import Stack
+from local.emulator.stack import Stack
 from testbed.catalogs import Catalog, planted
 
 Notices = Callable[[str | None], list[dict[str, Any]]]

@@ -11,8 +11,8 @@ import numpy as np
 import pytest
 from scipy.sparse import csr_matrix
 
-from local.movielens import MovieLens
-from local.stack import Stack
+from local.client.movielens import MovieLens
+from local.emulator.stack import Stack
 from testbed.catalogs import Catalog
 
 

@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 from recommender.recordio.reading import read_rows
 
-from local.movielens import MovieLens
-from local.stack import Stack
+from local.client.movielens import MovieLens
+from local.emulator.stack import Stack
 from testbed.catalogs import Catalog
 
 

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from local.stack import ROOT, Stack
+from local.emulator.stack import ROOT, Stack
 from testbed import template
 
 FUNCTIONS = sorted(template.functions())

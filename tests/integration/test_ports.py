@@ -4,7 +4,7 @@ import socket
 
 import pytest
 
-from local.processes import LOOPBACK, StartError, choose_port, docker_bridge
+from local.emulator.processes import LOOPBACK, StartError, choose_port, docker_bridge
 
 
 def test_a_free_port_is_taken_and_one_in_use_is_not() -> None:

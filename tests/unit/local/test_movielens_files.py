@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from local import movielens
+from local.client import movielens
 
 ROWS = {"ua.base": 90_570, "ua.test": 9_430, "u.item": 1_682, "u.user": 943}
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 from factorization_machines.gibbs.pair_sampling import score_plain
-from factorization_machines.hyperparameters import parse_hyperparameters
+from factorization_machines.hyperparameters.parsing import parse_hyperparameters
 from factorization_machines.solve import solve
 from recommender.evaluation.metrics import classification_metrics, regression_metrics
 from recommender.features import FeatureRows

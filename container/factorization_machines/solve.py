@@ -8,7 +8,8 @@ from recommender.predictor_types import BINARY_CLASSIFIER
 
 from factorization_machines.adam.fit import fit
 from factorization_machines.fitted import EpochSummary, Fitted
-from factorization_machines.hyperparameters import GIBBS, Hyperparameters
+from factorization_machines.hyperparameters.settings import Hyperparameters
+from factorization_machines.hyperparameters.shared import GIBBS
 
 
 def solve(

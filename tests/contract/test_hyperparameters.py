@@ -3,7 +3,7 @@
 import json
 
 import pytest
-from factorization_machines.hyperparameters import parse_hyperparameters
+from factorization_machines.hyperparameters.parsing import parse_hyperparameters
 
 from bench import train
 from testbed import template

@@ -5,7 +5,7 @@ import pytest
 from factorization_machines.adam import loops as adam
 from factorization_machines.adam.fit import fit
 from factorization_machines.errors import DivergedError
-from factorization_machines.hyperparameters import parse_hyperparameters
+from factorization_machines.hyperparameters.parsing import parse_hyperparameters
 from recommender.features import FeatureRows, with_distinct_columns
 
 from testbed.matrices import rows_of

@@ -11,7 +11,7 @@ from factorization_machines.gibbs.pair_sampling import PairSampler, sample_probe
 from factorization_machines.gibbs.pair_sweeps import Links, Prior, Vectors, draw_side
 from factorization_machines.gibbs.randomness import random_state
 from factorization_machines.gibbs.row_sweeps import Columns, draw_factor, draw_weights, score_rows
-from factorization_machines.hyperparameters import parse_hyperparameters
+from factorization_machines.hyperparameters.parsing import parse_hyperparameters
 from factorization_machines.solve import solve
 from recommender.features import FeatureRows
 from recommender.model.machine import FactorizationMachine, predict, score, sigmoid

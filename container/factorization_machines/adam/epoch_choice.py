@@ -7,7 +7,7 @@ from recommender.model.machine import FactorizationMachine, predict
 from recommender.predictor_types import BINARY_CLASSIFIER
 
 from factorization_machines.errors import DivergedError
-from factorization_machines.hyperparameters import Hyperparameters
+from factorization_machines.hyperparameters.settings import Hyperparameters
 
 _Labelled = tuple[FeatureRows, Float32s]
 

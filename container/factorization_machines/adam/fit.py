@@ -12,7 +12,7 @@ from recommender.predictor_types import BINARY_CLASSIFIER
 from factorization_machines.adam.epoch_choice import EpochChoice, split_off
 from factorization_machines.errors import DivergedError
 from factorization_machines.fitted import EpochSummary
-from factorization_machines.hyperparameters import Hyperparameters, Term
+from factorization_machines.hyperparameters.settings import Hyperparameters, Term
 
 
 def fit(

@@ -28,7 +28,7 @@ from factorization_machines.gibbs.likelihoods import (
 from factorization_machines.gibbs.pair_sampling import PairSampler, sample_probes
 from factorization_machines.gibbs.randomness import RandomState, random_state
 from factorization_machines.gibbs.row_sampling import RowSampler
-from factorization_machines.hyperparameters import Hyperparameters
+from factorization_machines.hyperparameters.settings import Hyperparameters
 
 # Sweeps from one line of the log to the next.
 _SWEEPS_A_LINE = 10

@@ -11,7 +11,7 @@ from recommender.predictor_types import BINARY_CLASSIFIER
 from recommender.recordio.rows import read_rows
 
 from factorization_machines.errors import InvalidChannelError, UnsupportedJobError
-from factorization_machines.hyperparameters import Hyperparameters
+from factorization_machines.hyperparameters.settings import Hyperparameters
 from factorization_machines.process.paths import Paths
 
 TRAIN, TEST = "train", "test"

@@ -22,7 +22,8 @@ from recommender.predictor_types import BINARY_CLASSIFIER
 
 from factorization_machines.errors import InvalidHyperparametersError, UnsupportedJobError
 from factorization_machines.fitted import Fitted
-from factorization_machines.hyperparameters import Hyperparameters, parse_hyperparameters
+from factorization_machines.hyperparameters.parsing import parse_hyperparameters
+from factorization_machines.hyperparameters.settings import Hyperparameters
 from factorization_machines.job.channels import (
     TEST,
     TRAIN,

@@ -7,7 +7,7 @@ import time
 from pathlib import Path
 
 import numpy as np
-from factorization_machines.gibbs.pair_sampling import score_plain
+from factorization_machines.gibbs.pairs.sampler import score_plain
 from factorization_machines.hyperparameters.parsing import parse_hyperparameters
 from factorization_machines.solve import solve
 from recommender.evaluation.metrics import classification_metrics, regression_metrics
@@ -99,9 +99,9 @@ def _race(folder: Path, seed: int, target: float) -> dict[str, object]:
     The clock stands while the test set is scored, as it does for the peer. Compiled code is loaded
     beforehand, as the peer's is.
     """
-    from factorization_machines.gibbs.fields import find_pairs
     from factorization_machines.gibbs.likelihoods import OrderedProbit
-    from factorization_machines.gibbs.pair_sampling import PairSampler
+    from factorization_machines.gibbs.pairs.fields import find_pairs
+    from factorization_machines.gibbs.pairs.sampler import PairSampler
     from factorization_machines.gibbs.randomness import random_state
 
     warm()

@@ -9,12 +9,13 @@ chain begins at the simulated parameters, where a right sampler is in its poster
 
 import numpy as np
 import pytest
-from factorization_machines.gibbs import row_sampling
-from factorization_machines.gibbs.fields import find_pairs
 from factorization_machines.gibbs.likelihoods import CUT_SPREAD, Gaussian, OrderedProbit
-from factorization_machines.gibbs.pair_sampling import PairSampler
-from factorization_machines.gibbs.priors import draw_normal_gamma, draw_prior
+from factorization_machines.gibbs.pairs.fields import find_pairs
+from factorization_machines.gibbs.pairs.priors import draw_prior
+from factorization_machines.gibbs.pairs.sampler import PairSampler
+from factorization_machines.gibbs.priors import draw_normal_gamma
 from factorization_machines.gibbs.randomness import random_state
+from factorization_machines.gibbs.rows import sampler as row_sampling
 from scipy import stats
 
 from testbed.matrices import rows_of

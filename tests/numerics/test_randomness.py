@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 from factorization_machines.gibbs.likelihoods import draw_between_cuts
-from factorization_machines.gibbs.pair_sweeps import draw_normal
+from factorization_machines.gibbs.pairs.sweeps import draw_normal
 from factorization_machines.gibbs.randomness import normal, normal_above, random_state, uniform
 from scipy import stats
 

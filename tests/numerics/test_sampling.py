@@ -4,13 +4,14 @@ import numpy as np
 import pytest
 from factorization_machines.errors import DivergedError
 from factorization_machines.gibbs.calibration import fit_link
-from factorization_machines.gibbs.collapse import cut_products
-from factorization_machines.gibbs.fields import Pairs, add_implicit_features, find_pairs
 from factorization_machines.gibbs.likelihoods import Gaussian, OrderedProbit
-from factorization_machines.gibbs.pair_sampling import PairSampler, sample_probes, score_plain
-from factorization_machines.gibbs.pair_sweeps import Links, Prior, Vectors, draw_side
+from factorization_machines.gibbs.pairs.collapse import cut_products
+from factorization_machines.gibbs.pairs.fields import Pairs, add_implicit_features, find_pairs
+from factorization_machines.gibbs.pairs.sampler import PairSampler, sample_probes, score_plain
+from factorization_machines.gibbs.pairs.sweeps import draw_side
+from factorization_machines.gibbs.pairs.vectors import Links, Prior, Vectors
 from factorization_machines.gibbs.randomness import random_state
-from factorization_machines.gibbs.row_sweeps import Columns, draw_factor, draw_weights, score_rows
+from factorization_machines.gibbs.rows.sweeps import Columns, draw_factor, draw_weights, score_rows
 from factorization_machines.hyperparameters.parsing import parse_hyperparameters
 from factorization_machines.solve import solve
 from recommender.features import FeatureRows

@@ -9,8 +9,8 @@ import numpy as np
 from recommender.features import Float64s
 from recommender.model.machine import sigmoid
 
+from factorization_machines.compiled.arrays import Int32s
 from factorization_machines.fitted import Shift
-from factorization_machines.gibbs.fields import Int32s
 
 _LEAST_CHANCE = 1e-4
 _ROUNDS = 6

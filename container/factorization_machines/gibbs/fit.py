@@ -18,16 +18,16 @@ from factorization_machines.fitted import (
     summarise_chances,
     summarise_ratings,
 )
-from factorization_machines.gibbs.fields import Pairs, add_implicit_features, find_pairs
 from factorization_machines.gibbs.likelihoods import (
     MOST_LEVELS,
     Gaussian,
     Likelihood,
     OrderedProbit,
 )
-from factorization_machines.gibbs.pair_sampling import PairSampler, sample_probes
+from factorization_machines.gibbs.pairs.fields import Pairs, add_implicit_features, find_pairs
+from factorization_machines.gibbs.pairs.sampler import PairSampler, sample_probes
 from factorization_machines.gibbs.randomness import RandomState, random_state
-from factorization_machines.gibbs.row_sampling import RowSampler
+from factorization_machines.gibbs.rows.sampler import RowSampler
 from factorization_machines.hyperparameters.settings import Hyperparameters
 
 # Sweeps from one line of the log to the next.

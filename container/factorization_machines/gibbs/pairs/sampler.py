@@ -5,14 +5,15 @@ from dataclasses import dataclass
 import numpy as np
 from recommender.features import Float64s, Integers
 
+from factorization_machines.compiled.arrays import Int32s
 from factorization_machines.fitted import Shift
-from factorization_machines.gibbs import pair_sweeps
 from factorization_machines.gibbs.calibration import fit_factors, fit_line, fit_link, log_odds
-from factorization_machines.gibbs.collapse import PlainPairs, cut_products
-from factorization_machines.gibbs.fields import Field, Int32s, Pairs
 from factorization_machines.gibbs.likelihoods import Likelihood
-from factorization_machines.gibbs.pair_sweeps import Links, Vectors
-from factorization_machines.gibbs.priors import draw_prior
+from factorization_machines.gibbs.pairs.collapse import PlainPairs, cut_products
+from factorization_machines.gibbs.pairs.fields import Field, Pairs
+from factorization_machines.gibbs.pairs.priors import draw_prior
+from factorization_machines.gibbs.pairs.sweeps import draw_side
+from factorization_machines.gibbs.pairs.vectors import Links, Vectors, score_links, score_pairs
 from factorization_machines.gibbs.randomness import RandomState
 
 # Kept factors of all draws: what does not fit is thinned out.
@@ -92,9 +93,7 @@ class PairSampler:
         users, items = self._users, self._items
         users.draw(self._targets, weight, items.vectors.totals, self._state, self._generator)
         items.draw(self._targets, weight, users.vectors.totals, self._state, self._generator)
-        pair_sweeps.score_links(
-            users.links, users.vectors.totals, items.vectors.totals, self.scores
-        )
+        score_links(users.links, users.vectors.totals, items.vectors.totals, self.scores)
 
     def keep(self) -> None:
         """Take this draw into the posterior mean, or pass it over to bound the memory."""
@@ -218,7 +217,7 @@ class _Side:
             generator,
             first=self._sweeps == 0,
         )
-        pair_sweeps.draw_side(
+        draw_side(
             self.links,
             targets,
             weight,
@@ -244,7 +243,7 @@ class _Posterior:
 
     def add(self, likelihood: Likelihood, user_vectors: Float64s, item_vectors: Float64s) -> None:
         scores = np.empty(self.users.size)
-        pair_sweeps.score_pairs(self.users, self.items, user_vectors, item_vectors, scores)
+        score_pairs(self.users, self.items, user_vectors, item_vectors, scores)
         self._scores += scores
         self._expected += likelihood.expected(scores)
         self._chances += likelihood.chances(scores)

@@ -11,10 +11,9 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
-import numpy.typing as npt
 from recommender.features import FeatureRows, Float64s, Integers
 
-Int32s = npt.NDArray[np.int32]
+from factorization_machines.compiled.arrays import Int32s
 
 
 class SideFeatures(NamedTuple):

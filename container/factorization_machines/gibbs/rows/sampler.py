@@ -9,12 +9,11 @@ import numpy as np
 from recommender.features import FeatureRows, Float64s, Integers
 
 from factorization_machines.fitted import Shift
-from factorization_machines.gibbs import row_sweeps
 from factorization_machines.gibbs.calibration import fit_line, fit_link
 from factorization_machines.gibbs.likelihoods import Likelihood
 from factorization_machines.gibbs.priors import FIRST_PRECISION, draw_normal_gamma
 from factorization_machines.gibbs.randomness import RandomState
-from factorization_machines.gibbs.row_sweeps import Columns
+from factorization_machines.gibbs.rows.sweeps import Columns, draw_factor, draw_weights, score_rows
 
 _FIRST_SPREAD = 0.1
 BIAS_PRECISION = 1e-3
@@ -69,7 +68,7 @@ class RowSampler:
         residuals -= drawn - self._bias
         self._bias = drawn
         self._draw_priors()
-        row_sweeps.draw_weights(
+        draw_weights(
             self._columns,
             weight,
             self._weights,
@@ -79,7 +78,7 @@ class RowSampler:
             self._state,
         )
         for f, factor in enumerate(self._factors):
-            row_sweeps.draw_factor(
+            draw_factor(
                 self._columns,
                 weight,
                 factor,
@@ -90,7 +89,7 @@ class RowSampler:
                 self._sums,
             )
         # Anew, so that rounding errors of the running residuals do not add up.
-        row_sweeps.score_rows(self._columns, self._weights, self._factors, self.scores)
+        score_rows(self._columns, self._weights, self._factors, self.scores)
         self.scores += self._bias
 
     def keep(self) -> None:

@@ -11,8 +11,8 @@ from typing import NamedTuple
 import numpy as np
 from recommender.features import Float64s, Integers
 
+from factorization_machines.compiled.arrays import Int32s
 from factorization_machines.compiled.compiling import compiled
-from factorization_machines.gibbs.fields import Int32s
 from factorization_machines.gibbs.randomness import RandomState, normal
 
 

@@ -71,7 +71,7 @@ def _fit(folder: Path, case: str, seed: int, given: dict[str, str]) -> dict[str,
     found: dict[str, object] = {"fit_s": round(seconds, 3)}
     if fitted.like_link is not None:
         found["rmse"] = regression_metrics(test.stars, predictions).rmse
-        predictions = sigmoid(fitted.like_link.scale * predictions + fitted.like_link.shift)
+        predictions = fitted.like_link.probabilities(predictions)
     metrics = classification_metrics(likes, predictions).as_dict()
     names = {"log_loss": "cross_entropy", "accuracy": "accuracy", "auc": "auc"}
     return {**{name: metrics[key] for name, key in names.items()}, **found}

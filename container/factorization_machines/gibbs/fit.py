@@ -7,17 +7,17 @@ from functools import partial
 
 import numpy as np
 from recommender.features import FeatureRows, Float32s, Float64s
-from recommender.model.machine import FactorizationMachine
+from recommender.model.machine import FactorizationMachine, LikeLink
 from recommender.predictor_types import BINARY_CLASSIFIER
 
 from factorization_machines.errors import DivergedError
 from factorization_machines.fitted import (
     EpochSummary,
     Fitted,
-    Shift,
     summarise_chances,
     summarise_ratings,
 )
+from factorization_machines.gibbs.calibration import Shift
 from factorization_machines.gibbs.likelihoods import (
     MOST_LEVELS,
     Gaussian,
@@ -75,8 +75,9 @@ def fit_by_sampling(
         )
     if not machine.is_finite:
         raise DivergedError(sampled.sweeps - 1, "a parameter is not finite")
-    with_link = settings.like_threshold is not None and not _classifies(settings)
-    return Fitted(machine, sampled.like_link if with_link else None)
+    if settings.like_threshold is None or _classifies(settings):
+        return Fitted(machine)
+    return Fitted(machine, LikeLink(sampled.like_link.scale, sampled.like_link.shift))
 
 
 @dataclass(frozen=True, eq=False)

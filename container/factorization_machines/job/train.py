@@ -17,7 +17,7 @@ from pathlib import Path
 
 from recommender.errors import RecommenderError
 from recommender.model.artifact import write_model_zip
-from recommender.model.machine import LikeLink, predict, sigmoid
+from recommender.model.machine import predict
 from recommender.predictor_types import BINARY_CLASSIFIER
 
 from factorization_machines.errors import InvalidHyperparametersError, UnsupportedJobError
@@ -102,7 +102,7 @@ def train(paths: Paths) -> None:
     machine, link = fitted.machine, fitted.like_link
     if link is not None:
         journal.say(f"log-odds of a like are {link.scale:.6g} * rating + {link.shift:.6g}")
-        machine = replace(machine, like_link=LikeLink(link.scale, link.shift))
+        machine = replace(machine, like_link=link)
     if TEST in data:
         _test(data[TEST], fitted, settings, journal)
     model = write_model_zip(machine, settings.as_strings())
@@ -119,8 +119,7 @@ def _test(data: LabelledRows, fitted: Fitted, settings: Hyperparameters, journal
     likes = as_likes(data.labels, settings.like_threshold)
     journal.tested(likes if classifies else data.labels, predictions, classifies=classifies)
     if fitted.like_link is not None:
-        scores = fitted.like_link.scale * predictions + fitted.like_link.shift
-        journal.tested(likes, sigmoid(scores), classifies=True)
+        journal.tested(likes, fitted.like_link.probabilities(predictions), classifies=True)
 
 
 def _this_host(config: Mapping[str, object]) -> str:

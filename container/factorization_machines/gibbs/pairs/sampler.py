@@ -6,8 +6,13 @@ import numpy as np
 from recommender.features import Float64s, Integers
 
 from factorization_machines.compiled.arrays import Int32s
-from factorization_machines.fitted import Shift
-from factorization_machines.gibbs.calibration import fit_factors, fit_line, fit_link, log_odds
+from factorization_machines.gibbs.calibration import (
+    Shift,
+    fit_factors,
+    fit_line,
+    fit_link,
+    log_odds,
+)
 from factorization_machines.gibbs.likelihoods import Likelihood
 from factorization_machines.gibbs.pairs.collapse import PlainPairs, cut_products
 from factorization_machines.gibbs.pairs.fields import Field, Pairs

@@ -8,8 +8,7 @@ draws that are kept, and nothing is lost by cutting.
 import numpy as np
 from recommender.features import FeatureRows, Float64s, Integers
 
-from factorization_machines.fitted import Shift
-from factorization_machines.gibbs.calibration import fit_line, fit_link
+from factorization_machines.gibbs.calibration import Shift, fit_line, fit_link
 from factorization_machines.gibbs.likelihoods import Likelihood
 from factorization_machines.gibbs.priors import FIRST_PRECISION, draw_normal_gamma
 from factorization_machines.gibbs.randomness import RandomState

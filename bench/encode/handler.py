@@ -1,6 +1,6 @@
 """The encoding function itself on MovieLens-100K, warm, against an S3 in another process.
 
-``python -m bench.encode_handler`` prints one JSON object: seconds of the first call, and the
+``python -m bench.encode.handler`` prints one JSON object: seconds of the first call, and the
 median, the least and the most of the calls after it in the same process, as Lambda makes them while
 a container lives. S3 and DynamoDB are an emulator on loopback, so their time is in the figure, but
 neither a network nor Lambda's own overhead.
@@ -9,21 +9,20 @@ neither a network nor Lambda's own overhead.
 import argparse
 import json
 import os
-import subprocess
-import sys
 import time
 from pathlib import Path
 from statistics import median
 from types import SimpleNamespace
 
 from bench.emulator import emulator
+from bench.processes import figures_of
 from local.movielens import obtain
 
 DATA = Path("build/data/ml-100k")
 CATALOG = "movielens"
 
 
-def measure(repeats: int) -> dict[str, object]:
+def time_calls(repeats: int) -> dict[str, object]:
     """Call the handler again and again; the same files are encoded anew each time."""
     from testbed import template
 
@@ -74,15 +73,13 @@ def measure(repeats: int) -> dict[str, object]:
     }
 
 
-def in_own_processes(repeats: int) -> dict[str, object]:
-    """Measure in a fresh process, beside an emulator of its own."""
+def measure(repeats: int) -> dict[str, object]:
+    """Call it in a fresh process, beside an emulator of its own."""
     obtain(DATA)
-    command = [sys.executable, "-m", "bench.encode_handler", "--measure", str(repeats)]
     with emulator() as environment:
-        done = subprocess.run(
-            command, check=True, stdout=subprocess.PIPE, text=True, env=os.environ | environment
+        return figures_of(
+            "bench.encode.handler", "--measure", str(repeats), environment=environment
         )
-    return dict(json.loads(done.stdout.splitlines()[-1]))
 
 
 def main() -> None:
@@ -91,7 +88,7 @@ def main() -> None:
     parser.add_argument("--repeats", type=int, default=15, help="warm calls")
     parser.add_argument("--measure", type=int, help=argparse.SUPPRESS)
     chosen = parser.parse_args()
-    figures = measure(chosen.measure) if chosen.measure else in_own_processes(chosen.repeats)
+    figures = time_calls(chosen.measure) if chosen.measure else measure(chosen.repeats)
     print(json.dumps(figures))
 
 

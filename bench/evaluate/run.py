@@ -1,26 +1,18 @@
-"""Judge a model of a large catalog: time and peak memory of the evaluation, from S3 to verdict.
+"""A run of so many ratings in an emulated S3, and its evaluation as the function does it."""
 
-``python -m bench.evaluate`` makes a run of so many ratings in an emulated S3 (a tenth of them the
-test side, a challenger and a champion of rank 64), evaluates it in a process of its own as the
-function does, and prints one JSON object as its last line.
-"""
-
-import argparse
 import json
-import os
-import subprocess
 import sys
 import time
+from collections.abc import Sequence
 
 import numpy as np
 
-from bench.emulator import emulator
-from bench.encode import draw_pairs, peak_mb
+from bench.long_tail import draw_pairs
+from bench.processes import peak_mb
 
 BUCKET, CATALOG = "artifacts", "bench"
 CHALLENGER, CHAMPION = "challenger", "champion"
 _RANK = 64
-_ROWS_AT_ONCE = 1 << 20
 
 
 def make_run(rows: int) -> None:
@@ -98,32 +90,14 @@ def evaluate_run() -> dict[str, object]:
     }
 
 
-def main() -> None:
-    """Run everything; see the module."""
-    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
-    parser.add_argument("--rows", type=int, default=25_000_000, help="ratings of the run")
-    parser.add_argument("--make", type=int, help=argparse.SUPPRESS)
-    parser.add_argument("--evaluate", action="store_true", help=argparse.SUPPRESS)
-    chosen = parser.parse_args()
-    if chosen.make:
-        make_run(chosen.make)
-        return
-    if chosen.evaluate:
+def main(arguments: Sequence[str]) -> int:
+    """Do one part of the measurement in this process: ``make`` the run, or ``evaluate`` it."""
+    if arguments[0] == "make":
+        make_run(int(arguments[1]))
+    else:
         print(json.dumps(evaluate_run()))
-        return
-    with emulator() as environment:
-        _own_process(environment, "--make", str(chosen.rows))
-        found = json.loads(_own_process(environment, "--evaluate"))
-    print(json.dumps({"rows": chosen.rows, **found}))
-
-
-def _own_process(environment: dict[str, str], *arguments: str) -> str:
-    command = [sys.executable, "-m", "bench.evaluate", *arguments]
-    done = subprocess.run(
-        command, check=True, stdout=subprocess.PIPE, text=True, env={**os.environ, **environment}
-    )
-    return done.stdout
+    return 0
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main(sys.argv[1:]))

@@ -17,16 +17,10 @@ The peer is the plainest one possible: ``predict`` over rows that are decoded al
 """
 
 import argparse
-import http.client
 import json
 import os
-import socket
-import statistics
-import subprocess
 import sys
 import tempfile
-import time
-from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -35,10 +29,15 @@ from recommender.model.artifact import write_model_zip
 from recommender.model.machine import FactorizationMachine, predict
 from recommender.recordio.rows import read_predictions, write_pairs
 
+from bench.serve.caller import JSON, Caller
+from bench.stopwatch import median_seconds
+from local.processes import LOOPBACK, Server, answers, choose_port
+from local.stack import ROOT
+
 USERS, ITEMS, RANK = 943, 1682, 16
 DIMENSION = USERS + ITEMS
 MOST_BYTES = 6 * 1024 * 1024  # what an endpoint takes
-RECORDIO, JSON = "application/x-recordio-protobuf", "application/json"
+RECORDIO = "application/x-recordio-protobuf"
 
 
 def main() -> int:
@@ -58,30 +57,32 @@ def main() -> int:
         (root / "model").mkdir()
         parameters = {"feature_dim": str(DIMENSION), "predictor_type": "binary_classifier"}
         (root / "model/model_algo-1").write_bytes(write_model_zip(machine, parameters))
-        port = _free_port()
-        server = subprocess.Popen(
-            [sys.executable, "-m", "bench.timed_server"],
-            env={
+        port = choose_port(0)
+        server = Server(
+            "the image's server",
+            [sys.executable, "-m", "bench.serve.timed_server"],
+            {
                 **os.environ,
                 "OPT_ML": str(root),
                 "SAGEMAKER_BIND_TO_PORT": str(port),
-                "MATINEE_BIND_HOST": "127.0.0.1",
+                "MATINEE_BIND_HOST": LOOPBACK,
                 "SAGEMAKER_MODEL_SERVER_WORKERS": "1",
                 "OPENBLAS_NUM_THREADS": "1",
             },
-            stderr=subprocess.DEVNULL,
+            ROOT / "build/bench/server.log",
+            ROOT,
         )
         try:
-            rows = _measure(_Caller(port), machine, options.rounds, options.full_rounds)
+            server.wait_until(lambda: answers(f"http://{LOOPBACK}:{port}/ping"), 60)
+            rows = _measure(Caller(port), machine, options.rounds, options.full_rounds)
         finally:
-            server.terminate()
-            server.wait(30)
+            server.stop()
     sys.stdout.write(json.dumps({"rows": rows}) + "\n")
     return 0
 
 
 def _measure(
-    caller: "_Caller", machine: FactorizationMachine, rounds: int, full_rounds: int
+    caller: Caller, machine: FactorizationMachine, rounds: int, full_rounds: int
 ) -> list[dict[str, object]]:
     pair = {"data": {"features": {"keys": [195, 1184], "shape": [DIMENSION], "values": [1, 1]}}}
     found: list[dict[str, object]] = []
@@ -113,7 +114,9 @@ def _measure(
                 "rows_per_second_whole": round(count / times["whole_ms"] * 1e3),
             }
         )
-    plain = _median(lambda: predict(rows, machine), full_rounds)
+    plain = median_seconds(
+        lambda: predict(rows, machine), full_rounds, unmeasured=full_rounds // 10
+    )
     tell({"case": "numpy-alone", "rows": count, "rows_per_second": round(count / plain)})
     return found
 
@@ -125,65 +128,6 @@ def _body(count: int, *, labelled: bool) -> tuple[FeatureRows, bytes]:
     labels = np.ones(count, np.float32) if labelled else None
     rows = FeatureRows.pairs(users, items, DIMENSION)
     return rows, write_pairs(users, items, DIMENSION, labels)
-
-
-def _median(do: Callable[[], object], rounds: int) -> float:
-    """Median seconds of a call, after a tenth of the rounds that do not count."""
-    seconds = []
-    for _ in range(rounds + rounds // 10):
-        began = time.perf_counter()
-        do()
-        seconds.append(time.perf_counter() - began)
-    return statistics.median(seconds[rounds // 10 :])
-
-
-class _Caller:
-    """One kept-alive connection to the server."""
-
-    def __init__(self, port: int) -> None:
-        self._connection = http.client.HTTPConnection("127.0.0.1", port, timeout=60)
-        for _ in range(200):
-            try:
-                self._connection.connect()
-            except ConnectionRefusedError:
-                time.sleep(0.1)
-                continue
-            self._connection.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-            return
-        raise SystemExit("the server did not start")
-
-    def exchange(self, method: str, path: str, body: bytes, kind: str) -> bytes:
-        """One request and the body of its response."""
-        headers = {"Content-Type": kind, "Accept": kind}
-        self._connection.request(method, path, body, headers)
-        answer = self._connection.getresponse()
-        content = answer.read()
-        if answer.status != 200:
-            raise SystemExit(f"{path} answered {answer.status}: {content[:300]!r}")
-        return content
-
-    def times(
-        self, method: str, path: str, body: bytes, kind: str, rounds: int
-    ) -> dict[str, float]:
-        """Medians of many exchanges; see the module."""
-        for _ in range(rounds // 10):
-            self.exchange(method, path, body, kind)
-        self.exchange("GET", "/times", b"", JSON)  # what came before does not count
-        whole = _median(lambda: self.exchange(method, path, body, kind), rounds)
-        taken = json.loads(self.exchange("GET", "/times", b"", JSON))
-        seconds = {
-            "server_ms": statistics.median(taken["wall"]),
-            "server_cpu_ms": statistics.median(taken["processor"]),
-            "process_ms": taken["process"] / len(taken["wall"]),
-            "whole_ms": whole,
-        }
-        return {name: round(value * 1e3, 3) for name, value in seconds.items()}
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 if __name__ == "__main__":

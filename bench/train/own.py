@@ -1,7 +1,6 @@
-"""One figure of Matinee's own training, in a process of its own: see `bench.train`."""
+"""One figure of Matinee's own training, in a process of its own: see `bench.train.__main__`."""
 
 import json
-import resource
 import sys
 import time
 from pathlib import Path
@@ -10,13 +9,14 @@ import numpy as np
 from factorization_machines.gibbs.pairs.sampler import score_plain
 from factorization_machines.hyperparameters.parsing import parse_hyperparameters
 from factorization_machines.solve import solve
-from recommender.evaluation.metrics import classification_metrics, regression_metrics
-from recommender.features import FeatureRows
+from recommender.evaluation.metrics import regression_metrics
+from recommender.features import FeatureRows, Float32s
 from recommender.model.machine import predict, sigmoid
 
 from bench.movielens import read_ratings, rows_of
-
-SCALE_USERS, SCALE_ITEMS = 70_000, 10_000
+from bench.processes import peak_mb
+from bench.train import synthetic
+from bench.train.figures import quality
 
 # Quickest to the same loss on folds of the training set, of 5, 8 and 12.
 RACE_FACTORS = 5
@@ -34,7 +34,7 @@ def main() -> int:
         found = _race(Path(task["data"]), int(task["seed"]), float(task["target"]))
     else:
         found = _fit(Path(task["data"]), case, int(task["seed"]), task["settings"])
-    found["peak_mb"] = round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024, 1)
+    found["peak_mb"] = peak_mb()
     sys.stdout.write(json.dumps(found) + "\n")
     return 0
 
@@ -61,8 +61,7 @@ def _fit(folder: Path, case: str, seed: int, given: dict[str, str]) -> dict[str,
     rich = case.startswith("rich")
     rows, sizes = rows_of(train, folder, rich=rich)
     test_rows, _ = rows_of(test, folder, rich=rich)
-    likes = (test.stars >= 4).astype(np.float32)
-    labels = train.stars if case.endswith("stars") else (train.stars >= 4).astype(np.float32)
+    labels = train.stars if case.endswith("stars") else train.likes.astype(np.float32)
     settings = settings_of(rows, sizes, seed, given)
     began = time.process_time()
     fitted = solve(rows, labels, settings, _quietly, _quietly)
@@ -72,9 +71,7 @@ def _fit(folder: Path, case: str, seed: int, given: dict[str, str]) -> dict[str,
     if fitted.like_link is not None:
         found["rmse"] = regression_metrics(test.stars, predictions).rmse
         predictions = fitted.like_link.probabilities(predictions)
-    metrics = classification_metrics(likes, predictions).as_dict()
-    names = {"log_loss": "cross_entropy", "accuracy": "accuracy", "auc": "auc"}
-    return {**{name: metrics[key] for name, key in names.items()}, **found}
+    return {**quality(test.likes, predictions), **found}
 
 
 def warm() -> dict[str, object]:
@@ -107,13 +104,12 @@ def _race(folder: Path, seed: int, target: float) -> dict[str, object]:
     warm()
     train, test = read_ratings(folder / "ua.base"), read_ratings(folder / "ua.test")
     rows, sizes = rows_of(train, folder, rich=False)
-    likes = (test.stars >= 4).astype(np.float32)
     began = time.process_time()
     pairs = find_pairs(rows, sizes)
     if pairs is None:
         raise SystemExit("the rows are no pairs")
     generator, state = np.random.default_rng(seed), random_state(seed, 1)
-    labels = (train.stars >= 4).astype(np.float32)
+    labels = train.likes.astype(np.float32)
     likelihood = OrderedProbit(labels, 1.0, state, generator)
     sampler = PairSampler(pairs, likelihood, RACE_FACTORS, 400, state, generator)
     spent = time.process_time() - began
@@ -128,7 +124,7 @@ def _race(folder: Path, seed: int, target: float) -> dict[str, object]:
             plain = sampler.collapse(16, classifies=True, seed=seed).plain
             last = time.process_time() - began
             chances = sigmoid(score_plain(plain, test.users, test.items))
-            loss = classification_metrics(likes, chances).cross_entropy
+            loss = quality(test.likes, chances)["log_loss"]
             if loss is not None and loss <= target:
                 # One collapse belongs to the way there; the earlier ones only looked.
                 return {"log_loss": loss, "fit_s": round(spent + last, 3), "sweeps": sweep + 1}
@@ -137,26 +133,22 @@ def _race(folder: Path, seed: int, target: float) -> dict[str, object]:
 
 def _scale(count: int, solver: str) -> dict[str, object]:
     """Time one epoch of Adam at 64 factors, or ten sweeps of the sampler at 8, per ratings."""
-    rows, labels = synthetic(count)
+    rows, labels = _synthetic(count)
     given = {"num_factors": "64", "epochs": "1", "mini_batch_size": "1000"}
-    sizes = (SCALE_USERS, SCALE_ITEMS)
+    sizes = (synthetic.USERS, synthetic.ITEMS)
     if solver == "gibbs":
         given = {"num_factors": "16", "solver": "gibbs", "draws": "5", "burn_in": "5"}
-    solve(*synthetic(1000), settings_of(rows, sizes, 0, given), _quietly, _quietly)
-    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    solve(*_synthetic(1000), settings_of(rows, sizes, 0, given), _quietly, _quietly)
+    before = peak_mb()
     began = time.process_time()
     solve(rows, labels, settings_of(rows, sizes, 0, given), _quietly, _quietly)
     seconds = round(time.process_time() - began, 3)
-    return {"fit_s": seconds, "before_mb": round(before / 1024, 1)}
+    return {"fit_s": seconds, "before_mb": before}
 
 
-def synthetic(count: int) -> tuple[FeatureRows, np.ndarray]:
-    """Ratings of 70,000 users and 10,000 items, popular ones more often."""
-    generator = np.random.default_rng(0)
-    users = (SCALE_USERS * generator.random(count) ** 1.5).astype(np.int64)
-    items = (SCALE_ITEMS * generator.random(count) ** 2).astype(np.int64) + SCALE_USERS
-    rows = FeatureRows.pairs(users, items, SCALE_USERS + SCALE_ITEMS)
-    return rows, (generator.random(count) < 0.55).astype(np.float32)
+def _synthetic(count: int) -> tuple[FeatureRows, Float32s]:
+    users, items, labels = synthetic.draw(count)
+    return FeatureRows.pairs(users, items, synthetic.USERS + synthetic.ITEMS), labels
 
 
 if __name__ == "__main__":

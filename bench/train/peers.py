@@ -1,23 +1,32 @@
-"""One figure of a peer's training, in a process of its own: see `bench.train`.
+"""One figure of a peer's training, in a process of its own: see `bench.train.__main__`.
 
 Peers: myFM's Gibbs sampler (rank 8, the mean of all its draws' answers) on every case, and torch
 with a mini-batch Adam on ids. Not a line of Matinee's arithmetic is used here but the metrics.
 """
 
 import json
-import resource
 import sys
 import time
 from pathlib import Path
 
 import numpy as np
-from recommender.evaluation.metrics import classification_metrics, regression_metrics
+from recommender.evaluation.metrics import regression_metrics
 from recommender.features import FeatureRows
 
-from bench.movielens import ITEMS, USERS, Ratings, group_sizes, read_ratings, side_features
+from bench.movielens import (
+    ITEMS,
+    LIKED,
+    USERS,
+    Ratings,
+    group_sizes,
+    read_ratings,
+    side_features,
+)
+from bench.processes import peak_mb
+from bench.train import synthetic
+from bench.train.figures import quality
 
 RANK = 8
-_LIKED = 4
 
 
 def main() -> int:
@@ -34,7 +43,7 @@ def main() -> int:
         found = _myfm(Path(task["data"]), int(task["seed"]))
     else:
         found = _myfm_rich(Path(task["data"]), int(task["seed"]), stars=case == "rich-stars")
-    found["peak_mb"] = round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024, 1)
+    found["peak_mb"] = peak_mb()
     sys.stdout.write(json.dumps(found) + "\n")
     return 0
 
@@ -50,13 +59,8 @@ def _data(folder: Path):
         matrix = sparse.csr_matrix(
             (np.ones(2 * count), columns, np.arange(0, 2 * count + 1, 2)), (count, USERS + ITEMS)
         )
-        found.append((matrix, ratings, ratings.stars >= 4))
+        found.append((matrix, ratings, ratings.likes))
     return found
-
-
-def _metrics(likes, chances) -> dict[str, object]:
-    metrics = classification_metrics(likes.astype(np.float32), np.asarray(chances, np.float64))
-    return {"log_loss": metrics.cross_entropy, "accuracy": metrics.accuracy, "auc": metrics.auc}
 
 
 def _myfm(folder: Path, seed: int) -> dict[str, object]:
@@ -67,7 +71,7 @@ def _myfm(folder: Path, seed: int) -> dict[str, object]:
     model = myfm.MyFMClassifier(rank=RANK, random_seed=seed)
     model.fit(train, labels, n_iter=250, n_kept_samples=200, group_shapes=[USERS, ITEMS])
     seconds = round(time.process_time() - began, 3)
-    return {**_metrics(likes, model.predict_proba(test)), "fit_s": seconds}
+    return {**quality(likes, model.predict_proba(test)), "fit_s": seconds}
 
 
 def _myfm_rich(folder: Path, seed: int, *, stars: bool) -> dict[str, object]:
@@ -91,20 +95,20 @@ def _myfm_rich(folder: Path, seed: int, *, stars: bool) -> dict[str, object]:
 
     user_groups, item_groups = (group_sizes(side, noun) for noun in ("user", "item"))
     shapes = [USERS, *user_groups, ITEMS, ITEMS, *item_groups, USERS]
-    likes = test.stars >= _LIKED
+    likes = test.likes
     nothing = [sparse.csr_matrix((part.users.size, 0)) for part in (train, test)]
     began = time.process_time()
     model = (myfm.MyFMOrderedProbit if stars else myfm.MyFMClassifier)(rank=RANK, random_seed=seed)
-    labels = train.stars.astype(int) - 1 if stars else train.stars >= _LIKED
+    labels = train.stars.astype(int) - 1 if stars else train.likes
     given = {"n_iter": 250, "n_kept_samples": 200, "group_shapes": shapes}
     model.fit(nothing[0], labels, X_rel=blocks(train), **given)
     seconds = round(time.process_time() - began, 3)
     chances = model.predict_proba(nothing[1], X_rel=blocks(test))
     if not stars:
-        return {**_metrics(likes, chances), "fit_s": seconds}
+        return {**quality(likes, chances), "fit_s": seconds}
     rmse = regression_metrics(test.stars, chances @ np.arange(1.0, 6.0)).rmse
-    liked = chances[:, _LIKED - 1 :].sum(axis=1)
-    return {**_metrics(likes, liked), "rmse": rmse, "fit_s": seconds}
+    liked = chances[:, LIKED - 1 :].sum(axis=1)
+    return {**quality(likes, liked), "rmse": rmse, "fit_s": seconds}
 
 
 def _described(features: FeatureRows, rated):
@@ -135,7 +139,7 @@ def _myfm_race(folder: Path, seed: int, target: float) -> dict[str, object]:
         if sweep >= 20:
             total[:] += _normal_cdf(np.asarray(machine.predict_score(test, [])))
             state["draws"] += 1
-            loss = _metrics(likes, total / state["draws"])["log_loss"]
+            loss = quality(likes, total / state["draws"])["log_loss"]
             state["loss"] = loss
             if loss <= target and state["found"] is None:
                 state["found"] = paused - state["began"] - state["paused"]
@@ -184,7 +188,7 @@ def _torch(folder: Path, seed: int) -> dict[str, object]:
     seconds = round(time.process_time() - began, 3)
     with torch.no_grad():
         scores = model(torch.tensor(np.column_stack([test.users, test.items + USERS])))
-    return {**_metrics(likes, torch.sigmoid(scores).numpy()), "fit_s": seconds}
+    return {**quality(likes, torch.sigmoid(scores).numpy()), "fit_s": seconds}
 
 
 def _machine(dimension: int, rank: int, *, sparse: bool):
@@ -211,17 +215,15 @@ def _machine(dimension: int, rank: int, *, sparse: bool):
 
 
 def _torch_epoch(count: int) -> dict[str, object]:
-    """One epoch of SparseAdam at 64 factors over the rows of `bench.train_own.synthetic`."""
+    """One epoch of SparseAdam at 64 factors over the rows of `synthetic`."""
     import torch
 
     torch.manual_seed(0)
     torch.set_num_threads(1)
-    generator = np.random.default_rng(0)
-    users = (70_000 * generator.random(count) ** 1.5).astype(np.int64)
-    items = (10_000 * generator.random(count) ** 2).astype(np.int64) + 70_000
+    users, items, labels = synthetic.draw(count)
     columns = torch.tensor(np.column_stack([users, items]))
-    wanted = torch.tensor((generator.random(count) < 0.55).astype(np.float32))
-    model = _machine(80_000, 64, sparse=True)
+    wanted = torch.tensor(labels)
+    model = _machine(synthetic.USERS + synthetic.ITEMS, 64, sparse=True)
     tables = torch.optim.SparseAdam([model.linear.weight, model.factors.weight], lr=1e-3)
     bias = torch.optim.Adam([model.bias], lr=1e-3)
     began = time.process_time()

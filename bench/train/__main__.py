@@ -5,51 +5,26 @@ and ``ratios``. Every figure comes from a process of its own, so that its memory
 compiled code is made once beforehand, as an image has it. Peers run in their own environment.
 Times are processor seconds of all threads together (``fit_s``): what else the machine does
 meanwhile does not count, for or against anybody, and our two chains have no advantage of running
-side by side. Ratios are of medians over repeats,
-which alternate; smaller is better.
+side by side. Ratios are of medians over repeats, which alternate; smaller is better.
 """
 
 import argparse
 import json
 import os
-import statistics
-import subprocess
 import sys
 from collections.abc import Mapping
 from pathlib import Path
 
+from bench.processes import figures_of
+from bench.train.figures import FIGURES, Row, ratio_of_medians
+from bench.train.settings import ADAM, GIBBS, RICH, STARS
 from local.movielens import obtain
 
 SEEDS = (0, 1, 2)
 TARGET = 0.5535  # test log-loss that the race against myFM runs to
-FIGURES = ("log_loss", "accuracy", "auc", "rmse", "fit_s", "peak_mb")
-Row = dict[str, object]
-
-ADAM = {
-    "num_factors": "64",
-    "epochs": "48",
-    "mini_batch_size": "300",
-    "rescale_grad": "1",
-    "bias_lr": "0.003",
-    "bias_wd": "0.0001",
-    "linear_lr": "0.002",
-    "linear_wd": "0.001",
-    "factors_lr": "0.0005",
-    "factors_wd": "0.032",
-    "factors_init_sigma": "0.02",
-}
-# Chains, draws, their factors and the burn-in are the choice of `bench.folds`.
-GIBBS = {
-    "solver": "gibbs",
-    "num_factors": "16",
-    "draw_factors": "12",
-    "draws": "300",
-    "burn_in": "30",
-    "chains": "2",
-}
-RICH = {**GIBBS, "implicit_features": "true"}
-STARS = {**RICH, "like_threshold": "4"}
-OWN, PEERS = "bench.train_own", "bench.train_peers"
+OWN, PEERS = "bench.train.own", "bench.train.peers"
+_PATHS = (".", "container", "layers/recommender")  # of the peers' python, which lacks the product
+_ONE_THREAD = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1")
 
 
 def main() -> int:
@@ -66,12 +41,12 @@ def main() -> int:
 
     def run(module: str, **task: object) -> Row:
         python = sys.executable if module == OWN else options.peers
-        row = _in_process(python, module, {"data": data, **task})
+        row = _run(python, module, {"data": data, **task})
         rows.append(row)
         _show(row)
         return row
 
-    _in_process(sys.executable, OWN, {"data": data, "case": "warm"})
+    _run(sys.executable, OWN, {"data": data, "case": "warm"})
     seeds = SEEDS[: options.seeds]
     regressor = {**STARS, "predictor_type": "regressor"}
     for seed in seeds:
@@ -95,38 +70,17 @@ def main() -> int:
     for count, solver in ((1_000_000, "gibbs"), (10_000_000, "adam"), (10_000_000, "gibbs")):
         if count <= options.largest:
             run(OWN, case=f"scale-{count}", solver=solver, seed=0)
-    ratios = {"gibbs_over_myfm_time": _ratio(races), "adam_over_torch_epoch": _ratio(epochs)}
+    ratios = {
+        "gibbs_over_myfm_time": ratio_of_medians(races),
+        "adam_over_torch_epoch": ratio_of_medians(epochs),
+    }
     sys.stdout.write(json.dumps({"rows": rows, "ratios": ratios}) + "\n")
     return 0
 
 
-def _ratio(pairs: list[tuple[Row, Row]]) -> float | None:
-    """Quotient of the median times of the first and the second of each pair.
-
-    Who did not get there counts as slower than all who did; none if most did not.
-    """
-    medians = []
-    for side in (0, 1):
-        times = [pair[side]["fit_s"] for pair in pairs]
-        medians.append(
-            statistics.median(time if isinstance(time, float) else float("inf") for time in times)
-        )
-    return None if float("inf") in medians else round(medians[0] / medians[1], 4)
-
-
-def _in_process(python: str, module: str, task: Mapping[str, object]) -> Row:
-    one_thread = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1")
-    paths = [".", "container", "layers/recommender"]
-    finished = subprocess.run(
-        [python, "-m", module, json.dumps(task)],
-        env={**os.environ, **one_thread, "PYTHONPATH": os.pathsep.join(paths)},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    if finished.returncode:
-        raise SystemExit(f"{module} {task}\n{finished.stderr[-3000:]}")
-    found: Row = json.loads(finished.stdout.splitlines()[-1])
+def _run(python: str, module: str, task: Mapping[str, object]) -> Row:
+    environment = {**_ONE_THREAD, "PYTHONPATH": os.pathsep.join(_PATHS)}
+    found = figures_of(module, json.dumps(task), python=python, environment=environment)
     what = {name: task.get(name) for name in ("case", "solver", "seed")}
     return {**what, **dict.fromkeys(FIGURES), **found}
 

@@ -1,7 +1,7 @@
 """Choose the settings of the richest rows on folds of ``ua.base``; ``ua.test`` is never opened.
 
-``python -m bench.folds`` prints a row for each setting and fold, a table of the means, and the
-setting that the rule picks; its last line is one JSON object. The rule, written before the run:
+``python -m bench.train.folds`` prints a row for each setting and fold, a table of the means, and
+the setting that the rule picks; its last line is one JSON object. The rule, written before the run:
 
     of all settings whose mean log-loss over the folds is within 0.0003 of the best one's, take
     that of the smallest cost: the mean processor seconds of its fits.
@@ -19,12 +19,12 @@ from pathlib import Path
 
 import numpy as np
 from factorization_machines.solve import solve
-from recommender.evaluation.metrics import classification_metrics
 from recommender.model.machine import predict
 
 from bench.movielens import Ratings, read_ratings, rows_of
-from bench.train import RICH
-from bench.train_own import settings_of, warm
+from bench.train.figures import quality
+from bench.train.own import settings_of, warm
+from bench.train.settings import RICH
 from local.movielens import obtain
 
 TENTHS = 10
@@ -93,18 +93,12 @@ def choose(table: list[dict[str, object]]) -> dict[str, object]:
 def _fit(folder: Path, ratings: Ratings, out: np.ndarray, seed: int, given: Setting) -> Score:
     parts = [Ratings(ratings.users[m], ratings.items[m], ratings.stars[m]) for m in (~out, out)]
     (rows, sizes), (test_rows, _) = (rows_of(part, folder, rich=True) for part in parts)
-    labels, likes = ((part.stars >= 4).astype(np.float32) for part in parts)
+    labels, likes = parts[0].likes.astype(np.float32), parts[1].likes
     settings = settings_of(rows, sizes, seed, given)
     began = time.process_time()
     machine = solve(rows, labels, settings, lambda _: None, lambda _: None).machine
     seconds = time.process_time() - began
-    found = classification_metrics(likes, predict(test_rows, machine)).as_dict()
-    return {
-        "log_loss": found["cross_entropy"],
-        "accuracy": found["accuracy"],
-        "auc": found["auc"],
-        "fit_s": seconds,
-    }
+    return {**quality(likes, predict(test_rows, machine)), "fit_s": seconds}
 
 
 def _say(setting: Setting, what: str, score: dict[str, object] | Score) -> None:

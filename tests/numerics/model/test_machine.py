@@ -11,6 +11,8 @@ from recommender.features import FeatureRows
 from recommender.model import machine as module
 from recommender.model.machine import FactorizationMachine, LikeLink, predict, score, sigmoid
 
+from testbed.numerics.matrices import random_rows
+
 
 def double_sum(rows: FeatureRows, machine: FactorizationMachine) -> list[float]:
     """w0 + sum of w_i x_i + sum over i < j of <v_i, v_j> x_i x_j, one term at a time."""
@@ -38,24 +40,13 @@ def make_machine(dimension, rank, rng, predictor_type="binary_classifier"):
     )
 
 
-def make_rows(counts, dimension, rng):
-    offsets = np.concatenate(([0], np.cumsum(counts))).astype(np.int64)
-    columns = [rng.choice(dimension, count, replace=False) for count in counts]
-    return FeatureRows(
-        offsets,
-        np.concatenate([*columns, np.zeros(0, np.int64)]).astype(np.int64),
-        rng.normal(size=int(offsets[-1])).astype(np.float32),
-        dimension,
-    )
-
-
 @pytest.mark.parametrize(
     "counts", [[2, 2, 2], [0], [0, 3, 0, 0, 1, 9, 0], [1, 1], [12], [], [2, 0, 2], [0, 0]]
 )
 @pytest.mark.parametrize("rank", [0, 1, 5])
 def test_score_equals_the_double_sum_over_pairs(counts, rank):
     rng = np.random.default_rng(rank)
-    rows, machine = make_rows(counts, 12, rng), make_machine(12, rank, rng)
+    rows, machine = random_rows(counts, 12, rng), make_machine(12, rank, rng)
     np.testing.assert_allclose(score(rows, machine), double_sum(rows, machine), rtol=1e-12)
 
 
@@ -68,7 +59,7 @@ def test_score_equals_the_double_sum_over_pairs(counts, rank):
 @settings(max_examples=40)
 def test_the_size_of_a_block_changes_no_score(counts, rank, block, seed):
     rng = np.random.default_rng(seed)
-    rows, machine = make_rows(counts, 9, rng), make_machine(9, rank, rng)
+    rows, machine = random_rows(counts, 9, rng), make_machine(9, rank, rng)
     expected = double_sum(rows, machine)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(module, "_BLOCK_NUMBERS", block)
@@ -98,7 +89,7 @@ def test_small_interactions_survive_beside_large_factors():
 
 def test_a_classifier_predicts_the_sigmoid_and_a_regressor_the_score():
     rng = np.random.default_rng(4)
-    rows = make_rows([2, 3], 6, rng)
+    rows = random_rows([2, 3], 6, rng)
     classifier = make_machine(6, 2, rng)
     regressor = FactorizationMachine(
         classifier.bias, classifier.linear, classifier.factors, "regressor"
@@ -122,13 +113,13 @@ def test_sigmoid_is_right_and_quiet_from_end_to_end():
     [([2, 2, 2], 2), ([2], 2), ([0, 0], 0), ([3, 1], None), ([1, 3, 2], None), ([], None)],
 )
 def test_rows_have_a_width_if_they_are_equally_long(counts, width):
-    assert make_rows(counts, 12, np.random.default_rng(0)).width == width
+    assert random_rows(counts, 12, np.random.default_rng(0)).width == width
 
 
 @pytest.mark.parametrize("rank", [1, 3, 64])
 def test_many_pairs_of_any_values_are_scored_to_the_last_digits(rank):
     rng = np.random.default_rng(rank)
-    rows, machine = make_rows([2] * 5000, 40, rng), make_machine(40, rank, rng)
+    rows, machine = random_rows([2] * 5000, 40, rng), make_machine(40, rank, rng)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(module, "_BLOCK_NUMBERS", 4096)
         found = score(rows, machine)
@@ -163,7 +154,7 @@ def test_a_classifier_with_a_like_link_is_refused():
 def test_rows_of_another_dimension_are_refused():
     rng = np.random.default_rng(0)
     with pytest.raises(ShapeMismatchError, match="expected 5, found 6"):
-        score(make_rows([2], 6, rng), make_machine(5, 2, rng))
+        score(random_rows([2], 6, rng), make_machine(5, 2, rng))
 
 
 @pytest.mark.parametrize(

@@ -15,10 +15,10 @@ from factorization_machines.gibbs.pairs.priors import draw_prior
 from factorization_machines.gibbs.pairs.sampler import PairSampler
 from factorization_machines.gibbs.priors import draw_normal_gamma
 from factorization_machines.gibbs.randomness import random_state
-from factorization_machines.gibbs.rows import sampler as row_sampling
+from factorization_machines.gibbs.rows import sampler as row_sampler
 from scipy import stats
 
-from testbed.matrices import rows_of
+from testbed.numerics.matrices import rows_of
 
 USERS, ITEMS, TIMES, RANK = 5, 4, 3, 1
 WIDTH = RANK + 1
@@ -207,7 +207,7 @@ def test_pairs_with_features_are_calibrated(kind):
 
 @pytest.mark.parametrize("kind", ["gaussian", "probit", "ordered probit"])
 def test_rows_of_any_shape_are_calibrated(kind, monkeypatch):
-    monkeypatch.setattr(row_sampling, "BIAS_PRECISION", 1.0)
+    monkeypatch.setattr(row_sampler, "BIAS_PRECISION", 1.0)
     generator, state = np.random.default_rng(31), random_state(31)
     matrix = generator.normal(size=(25, 5)) * (generator.random((25, 5)) < 0.7)
     matrix = np.tile(matrix, (TIMES, 1))
@@ -223,7 +223,7 @@ def test_rows_of_any_shape_are_calibrated(kind, monkeypatch):
         seen = labels.draw(signal)
         if not labels.are_picked(seen):
             continue
-        sampler = row_sampling.RowSampler(
+        sampler = row_sampler.RowSampler(
             rows_of(matrix), (3, 2), labels.likelihood(seen), RANK, state, generator
         )
         sampler._weights[:], sampler._factors[:], sampler._bias = weights[0], factors, bias

@@ -196,7 +196,7 @@ def test_pairs_with_features_are_calibrated(kind):
         sides = sampler._users, sampler._items
         for side, total in zip(sides, (users, items), strict=True):
             side.vectors.totals[:], side.vectors.own[:] = total, total
-            side._first = False
+            side._sweeps = 2  # the first sweep would not look at the parts
         sides[0].vectors.own[:], sides[0].vectors.parts[:] = own, parts
         sampler.scores[:] = signal
 

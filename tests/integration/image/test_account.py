@@ -4,8 +4,6 @@ import json
 import os
 import pwd
 import stat
-import subprocess
-import sys
 import tempfile
 from pathlib import Path
 
@@ -14,6 +12,8 @@ from factorization_machines import warm_up
 from factorization_machines.errors import AccountError
 from factorization_machines.process.account import account_of
 from recommender.model.artifact import read_model_zip
+
+from testbed.image import run_python
 
 pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="only root can become another account")
 
@@ -60,14 +60,8 @@ def opt_ml():
 
 
 def run(script, root, **others):
-    kept = {name: os.environ[name] for name in ("PATH", "HOME", "PYTHONPATH") if name in os.environ}
-    return subprocess.run(
-        [sys.executable, "-c", script, root],
-        env={**kept, "OPT_ML": str(root), "MATINEE_RUN_AS": "nobody", **others},
-        capture_output=True,
-        text=True,
-        timeout=120,
-        check=False,
+    return run_python(
+        "-c", script, root, OPT_ML=str(root), **{"MATINEE_RUN_AS": "nobody", **others}
     )
 
 

@@ -14,11 +14,20 @@ from recommender.features import FeatureRows
 from recommender.model.artifact import read_model_zip
 from recommender.recordio.rows import write_pairs, write_rows
 
-USERS, ITEMS, DIMENSION = 30, 50, 80
-RECORDIO = "application/x-recordio-protobuf"
+from testbed.image import (
+    DIMENSION,
+    ITEMS,
+    RECORDIO,
+    USERS,
+    environment,
+    probabilities_by_hand,
+    run_python,
+)
+
 CURVE = "learning_curve.csv"
 THREADS = ("NUMBA_NUM_THREADS", "OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
-KEPT = ("PATH", "HOME", "TMPDIR", "PYTHONPATH")
+
+TRAIN = ("-m", "factorization_machines", "train")
 
 HYPERPARAMETERS = {
     "feature_dim": str(DIMENSION),
@@ -31,11 +40,6 @@ HYPERPARAMETERS = {
     "factors_lr": "0.01",
     "factors_init_sigma": "0.1",
 }
-
-
-def environment(root, **others):
-    kept = {name: os.environ[name] for name in KEPT if name in os.environ}
-    return {**kept, "OPT_ML": str(root), **others}
 
 
 def ratings(seed):
@@ -87,15 +91,8 @@ def run_train(root, processors=None, **others):
     def limit():
         os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[:processors])
 
-    return subprocess.run(
-        [sys.executable, "-m", "factorization_machines", "train"],
-        env=environment(root, **others),
-        preexec_fn=limit if processors and hasattr(os, "sched_setaffinity") else None,
-        capture_output=True,
-        text=True,
-        timeout=120,
-        check=False,
-    )
+    limited = processors and hasattr(os, "sched_setaffinity")
+    return run_python(*TRAIN, before=limit if limited else None, OPT_ML=str(root), **others)
 
 
 @pytest.fixture(scope="module")
@@ -106,12 +103,6 @@ def trained(tmp_path_factory):
     process = run_train(root)
     assert process.returncode == 0, process.stdout + process.stderr
     return root, process
-
-
-def probabilities_by_hand(machine, users, items):
-    scores = machine.bias + machine.linear[users].astype(float) + machine.linear[items]
-    scores += (machine.factors[users].astype(float) * machine.factors[items]).sum(axis=1)
-    return 1 / (1 + np.exp(-scores))
 
 
 def test_the_model_has_learned_what_the_pairs_hide(trained):
@@ -337,8 +328,8 @@ def test_a_fault_that_is_not_the_clients_is_told_apart(tmp_path):
 def test_sigterm_stops_training_without_model_or_failure(tmp_path):
     lay_out(tmp_path, {**HYPERPARAMETERS, "epochs": "10000"}, classifier_files())
     process = subprocess.Popen(
-        [sys.executable, "-m", "factorization_machines", "train"],
-        env=environment(tmp_path),
+        [sys.executable, *TRAIN],
+        env=environment(OPT_ML=str(tmp_path)),
         stdout=subprocess.PIPE,
         text=True,
     )
@@ -356,13 +347,7 @@ def test_sigterm_stops_training_without_model_or_failure(tmp_path):
 
 
 def test_the_image_entry_point_knows_train_and_serve_only():
-    process = subprocess.run(
-        [sys.executable, "-m", "factorization_machines", "evaluate"],
-        capture_output=True,
-        text=True,
-        timeout=30,
-        check=False,
-    )
+    process = run_python("-m", "factorization_machines", "evaluate", seconds=30)
 
     assert process.returncode == 2
     assert "train|serve" in process.stderr

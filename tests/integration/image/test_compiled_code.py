@@ -3,8 +3,6 @@
 import ast
 import os
 import platform
-import subprocess
-import sys
 from pathlib import Path
 
 import factorization_machines
@@ -13,19 +11,13 @@ import pytest
 from factorization_machines import warm_up
 from factorization_machines.compiled import cache as compiled_code
 
+from testbed.image import run_python
+
 BASELINE = {"x86_64": b"x86-64-v3", "aarch64": b"generic"}[platform.machine()]
 
 
 def run(arguments, **others):
-    kept = {name: os.environ[name] for name in ("PATH", "HOME", "PYTHONPATH") if name in os.environ}
-    process = subprocess.run(
-        [sys.executable, "-m", *map(str, arguments)],
-        env={**kept, **others},
-        capture_output=True,
-        text=True,
-        timeout=200,
-        check=False,
-    )
+    process = run_python("-m", *arguments, seconds=200, **others)
     assert process.returncode == 0, process.stdout + process.stderr
     return process.stdout
 

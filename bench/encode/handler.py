@@ -25,6 +25,7 @@ CATALOG = "movielens"
 def time_calls(repeats: int) -> dict[str, object]:
     """Call the handler again and again; the same files are encoded anew each time."""
     from testbed import template
+    from testbed.storage import make_storage
 
     os.environ.update(template.environment("EncodeRatings"))
     os.environ["POWERTOOLS_LOG_LEVEL"] = "CRITICAL"
@@ -37,12 +38,7 @@ def time_calls(repeats: int) -> dict[str, object]:
 
     imported = time.perf_counter() - begun
     ratings, table = os.environ["RATINGS_BUCKET"], os.environ["STATE_TABLE"]
-    for bucket in (ratings, os.environ["ARTIFACTS_BUCKET"]):
-        s3().create_bucket(Bucket=bucket)
-    s3().put_bucket_versioning(Bucket=ratings, VersioningConfiguration={"Status": "Enabled"})
-    described = template.resources()["StateTable"]["Properties"]
-    keys = {name: described[name] for name in ("AttributeDefinitions", "KeySchema", "BillingMode")}
-    dynamodb().create_table(TableName=table, **keys)
+    make_storage(s3(), dynamodb(), ratings, os.environ["ARTIFACTS_BUCKET"], table)
     for key, name in (
         (f"ratings/{CATALOG}/ua.base", "ua.base"),
         (f"ratings/{CATALOG}/test/ua.test", "ua.test"),

@@ -7,7 +7,6 @@ from types import ModuleType
 import numpy as np
 from recommender.features import FeatureRows, Float32s, Float64s, Integers
 from recommender.model.machine import FactorizationMachine
-from recommender.predictor_types import BINARY_CLASSIFIER
 
 from factorization_machines.adam.epoch_choice import EpochChoice, split_off
 from factorization_machines.errors import DivergedError
@@ -79,7 +78,7 @@ def fit(
             order,
             data,
             batch,
-            settings.predictor_type == BINARY_CLASSIFIER,
+            settings.classifies,
             records,
             bias,
             steps_of,

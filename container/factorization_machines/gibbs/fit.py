@@ -8,7 +8,6 @@ from functools import partial
 import numpy as np
 from recommender.features import FeatureRows, Float32s, Float64s
 from recommender.model.machine import FactorizationMachine, LikeLink
-from recommender.predictor_types import BINARY_CLASSIFIER
 
 from factorization_machines.errors import DivergedError
 from factorization_machines.fitted import (
@@ -75,7 +74,7 @@ def fit_by_sampling(
         )
     if not machine.is_finite:
         raise DivergedError(sampled.sweeps - 1, "a parameter is not finite")
-    if settings.like_threshold is None or _classifies(settings):
+    if settings.like_threshold is None or settings.classifies:
         return Fitted(machine)
     return Fitted(machine, LikeLink(sampled.like_link.scale, sampled.like_link.shift))
 
@@ -115,7 +114,7 @@ def _sample_rows(
         if sweep >= settings.burn_in and is_kept(sweep - settings.burn_in, every, kept):
             sampler.keep()
         _report(sweep, sweeps, likelihood, sampler.scores, labels, settings, after_sweeps)
-    parameters, link = sampler.collapse(settings.num_factors, classifies=_classifies(settings))
+    parameters, link = sampler.collapse(settings.num_factors, classifies=settings.classifies)
     return _Sampled(*parameters, link, sweeps)
 
 
@@ -133,7 +132,7 @@ def _sample_pairs(
     say(_describe(pairs))
     sampler, sweeps = _run_chains(pairs, labels, settings, after_sweeps)
     collapsed = sampler.collapse(
-        settings.num_factors, classifies=_classifies(settings), seed=settings.seed
+        settings.num_factors, classifies=settings.classifies, seed=settings.seed
     )
     plain = collapsed.plain
     say(
@@ -148,10 +147,6 @@ def _sample_pairs(
         columns = slice(field.first, field.first + field.size)
         weights[columns], factors[columns] = own_weights, own_factors
     return _Sampled(plain.bias, weights, factors, collapsed.like_link, sweeps)
-
-
-def _classifies(settings: Hyperparameters) -> bool:
-    return settings.predictor_type == BINARY_CLASSIFIER
 
 
 def _rank(settings: Hyperparameters) -> int:
@@ -220,7 +215,7 @@ def _likelihood(
     levels = np.unique(labels)
     few = 2 < levels.size <= MOST_LEVELS
     both = threshold is not None and levels[0] < threshold <= levels[-1]
-    if settings.predictor_type == BINARY_CLASSIFIER:
+    if settings.classifies:
         if threshold is not None and not (few and both):
             labels = (labels >= threshold).astype(np.float32)
         if threshold is None or not (few and both):
@@ -244,7 +239,7 @@ def _report(
         raise DivergedError(sweep, "a score is not finite")
     if sweep and (sweep + 1) % _SWEEPS_A_LINE and sweep + 1 < sweeps:
         return
-    if settings.predictor_type == BINARY_CLASSIFIER:
+    if settings.classifies:
         likes = labels >= (1.0 if settings.like_threshold is None else settings.like_threshold)
         after_sweeps(summarise_chances(sweep, sweeps, likes, likelihood.chances(scores)))
     else:

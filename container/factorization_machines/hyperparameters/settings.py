@@ -3,6 +3,8 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from recommender.predictor_types import BINARY_CLASSIFIER
+
 from factorization_machines.errors import InvalidHyperparametersError
 from factorization_machines.hyperparameters import adam, gibbs, shared
 from factorization_machines.hyperparameters.kinds import sizes_of
@@ -61,6 +63,11 @@ class Hyperparameters:
     implicit_features: bool
     like_threshold: float | None
     given: Mapping[str, str]
+
+    @property
+    def classifies(self) -> bool:
+        """Whether likes are predicted; else ratings."""
+        return self.predictor_type == BINARY_CLASSIFIER
 
     def as_strings(self) -> dict[str, str]:
         """Every hyperparameter that has a value, given or by default, as SageMaker spells it."""

@@ -18,7 +18,6 @@ from pathlib import Path
 from recommender.errors import RecommenderError
 from recommender.model.artifact import write_model_zip
 from recommender.model.machine import predict
-from recommender.predictor_types import BINARY_CLASSIFIER
 
 from factorization_machines.errors import InvalidHyperparametersError, UnsupportedJobError
 from factorization_machines.fitted import Fitted
@@ -88,7 +87,7 @@ def train(paths: Paths) -> None:
     if not paths.hyperparameters.is_file():
         raise InvalidHyperparametersError([f"{paths.hyperparameters.name} is missing"])
     settings = parse_hyperparameters(_read_object(paths.hyperparameters))
-    journal = Journal(host, settings.predictor_type)
+    journal = Journal(host, classifies=settings.classifies)
     journal.say(f"hyperparameters: {json.dumps(settings.as_strings(), sort_keys=True)}")
 
     names = channels_of_job(paths, _read_object(paths.input_data_config))
@@ -114,10 +113,10 @@ def train(paths: Paths) -> None:
 
 def _test(data: LabelledRows, fitted: Fitted, settings: Hyperparameters, journal: Journal) -> None:
     """Write the metrics of the test channel: of the predictions, and of the likes if any."""
-    classifies = settings.predictor_type == BINARY_CLASSIFIER
     predictions = predict(data.rows, fitted.machine)
     likes = as_likes(data.labels, settings.like_threshold)
-    journal.tested(likes if classifies else data.labels, predictions, classifies=classifies)
+    expected = likes if settings.classifies else data.labels
+    journal.tested(expected, predictions, classifies=settings.classifies)
     if fitted.like_link is not None:
         journal.tested(likes, fitted.like_link.probabilities(predictions), classifies=True)
 

@@ -30,8 +30,6 @@ class PlainPairs:
         item_weights: ``(i,)``.
         user_factors: ``(u, k)``.
         item_factors: ``(i, k)``.
-        next_singular_value: the largest that was cut off, by estimate: no score is further than
-            this from that of the uncut machine, up to the estimate's error.
     """
 
     bias: float
@@ -39,7 +37,6 @@ class PlainPairs:
     item_weights: Float64s
     user_factors: Float64s
     item_factors: Float64s
-    next_singular_value: float
 
 
 def cut_products(users: Float32s, items: Float32s, rank: int, seed: int) -> PlainPairs:
@@ -95,8 +92,7 @@ def cut_products(users: Float32s, items: Float32s, rank: int, seed: int) -> Plai
     item_factors[:, :kept] = np.einsum("ia,ab->ib", other, turn[:, :kept]) / np.where(
         root > 0, root, 1.0
     )
-    beyond = float(singular[kept]) if kept < most else 0.0
-    return PlainPairs(bias, user_weights, item_weights, user_factors, item_factors, beyond)
+    return PlainPairs(bias, user_weights, item_weights, user_factors, item_factors)
 
 
 @compiled

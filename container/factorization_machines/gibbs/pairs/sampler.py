@@ -298,5 +298,4 @@ def _moved(plain: PlainPairs, shift: Shift) -> PlainPairs:
         plain.item_weights * shift.scale,
         plain.user_factors * (root if shift.scale >= 0 else -root),
         plain.item_factors * root,
-        plain.next_singular_value * abs(shift.scale),
     )

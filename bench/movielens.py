@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+import numpy.typing as npt
 from recommender.catalog.feature_columns import columns_of
 from recommender.catalog.feature_making import make_side_features
 from recommender.catalog.sheets import read_sheet
@@ -11,7 +12,10 @@ from recommender.catalog.side_features import SideFeatures
 from recommender.catalog.side_tables import table_of
 from recommender.features import FeatureRows, Float32s, Integers
 
+Booleans = npt.NDArray[np.bool_]
+
 USERS, ITEMS = 943, 1682
+LIKED = 4  # a like is a rating from here on
 
 
 @dataclass(frozen=True)
@@ -21,6 +25,11 @@ class Ratings:
     users: Integers
     items: Integers
     stars: Float32s
+
+    @property
+    def likes(self) -> Booleans:
+        """Which ratings are likes."""
+        return self.stars >= LIKED
 
 
 def read_ratings(path: Path) -> Ratings:
@@ -47,7 +56,7 @@ def group_sizes(side: SideFeatures, noun: str) -> list[int]:
 
 
 def rows_of(ratings: Ratings, folder: Path, *, rich: bool) -> tuple[FeatureRows, tuple[int, ...]]:
-    """Encode ratings, and tell the sizes of the fields."""
+    """Encode ratings; the rows, and the sizes of their fields."""
     if not rich:
         rows = FeatureRows.pairs(ratings.users, ratings.items + USERS, USERS + ITEMS)
         return rows, (USERS, ITEMS)

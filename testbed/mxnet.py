@@ -1,6 +1,6 @@
 """Real MXNet, in an environment and a process of its own (``make oracle`` installs it).
 
-``python -m testbed.mxnet`` has it write the fixtures of ``tests/numerics`` anew.
+``python -m testbed.mxnet`` has it write the fixtures of ``tests/numerics/model`` anew.
 """
 
 import json
@@ -15,9 +15,11 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
+from testbed.numerics.artifacts import BIAS, FACTORS, LINEAR_COLUMN
+
 ROOT = Path(__file__).resolve().parents[1]
 ENVIRONMENT = ROOT / ".venvs/oracle"
-FIXTURES = ROOT / "tests/numerics/fixtures"
+FIXTURES = ROOT / "tests/numerics/model/fixtures"
 
 _SIDE = ROOT / "tests/oracle/mxnet_side.py"
 # MXNet asks the system for these two. Not every machine has them, but these packages bring them.
@@ -83,9 +85,7 @@ def run(verb: str, folder: Path) -> None:
 
 def fixtures() -> dict[str, Written]:
     """All fixtures by the name of their file: one small model, written in every way."""
-    factors = np.arange(15).reshape(5, 3) / 8 - 0.5
-    linear = (np.arange(5) / 4 - 0.5).reshape(-1, 1)
-    bias = np.array([0.25])
+    factors, linear, bias = FACTORS, LINEAR_COLUMN, np.array([BIAS])
     names = ("v", "w1_weight", "w0_weight")
     dense = Written(dict(zip(names, (factors, linear, bias), strict=True)), {}, {})
     sparse = {"v": "row_sparse", "w1_weight": "row_sparse"}

@@ -22,6 +22,7 @@ from recommender.serving import served_runs
 
 from testbed import template
 from testbed.sagemaker import SageMaker
+from testbed.storage import make_storage
 from testbed.template import ACCOUNT, REGION
 
 if TYPE_CHECKING:
@@ -247,16 +248,7 @@ def set_up() -> Iterator[Stage]:
 
 
 def _make_resources(stage: Stage) -> None:
-    for bucket in (stage.ratings, stage.artifacts):
-        stage.s3.create_bucket(Bucket=bucket)
-    stage.s3.put_bucket_versioning(
-        Bucket=stage.ratings, VersioningConfiguration={"Status": "Enabled"}
-    )
-    table = template.resources()["StateTable"]["Properties"]
-    stage.dynamodb.create_table(
-        TableName=stage.table,
-        **{name: table[name] for name in ("BillingMode", "AttributeDefinitions", "KeySchema")},
-    )
+    make_storage(stage.s3, stage.dynamodb, stage.ratings, stage.artifacts, stage.table)
     name = stage.machine.rpartition(":")[2]
     stage.stepfunctions.create_state_machine(
         name=name, definition="{}", roleArn=f"arn:aws:iam::{ACCOUNT}:role/{name}"

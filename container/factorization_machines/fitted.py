@@ -4,17 +4,9 @@ from dataclasses import dataclass
 
 import numpy as np
 from recommender.features import Float64s, Floats
-from recommender.model.machine import FactorizationMachine
+from recommender.model.machine import FactorizationMachine, LikeLink
 
 _SMALLEST_CHANCE = 1e-15
-
-
-@dataclass(frozen=True)
-class Shift:
-    """A linear map of scores: ``scale * score + shift``."""
-
-    scale: float
-    shift: float
 
 
 @dataclass(frozen=True)
@@ -23,12 +15,11 @@ class Fitted:
 
     Attributes:
         machine: the plain machine.
-        like_link: for a regressor that was given a threshold: log-odds of a like are
-            ``like_link.scale * rating + like_link.shift``.
+        like_link: for a regressor that was given a threshold: how its ratings become likes.
     """
 
     machine: FactorizationMachine
-    like_link: Shift | None = None
+    like_link: LikeLink | None = None
 
 
 @dataclass(frozen=True)
@@ -60,16 +51,16 @@ def summarise_chances(
     epoch: int, epochs: int, likes: np.ndarray[tuple[int], np.dtype[np.bool_]], chances: Float64s
 ) -> EpochSummary:
     """Compare ``(n,)`` probabilities with the ``(n,)`` likes."""
-    foretold = chances >= 0.5
+    predicted = chances >= 0.5
     right = np.where(likes, chances, 1.0 - chances)
-    both = int(np.count_nonzero(foretold & likes))
-    either = int(np.count_nonzero(foretold)) + int(np.count_nonzero(likes))
+    both = int(np.count_nonzero(predicted & likes))
+    either = int(np.count_nonzero(predicted)) + int(np.count_nonzero(likes))
     return EpochSummary(
         epoch,
         epochs,
         likes.size,
         loss=float(-np.log(np.maximum(right, _SMALLEST_CHANCE)).mean()),
-        accuracy=float(np.mean(foretold == likes)),
+        accuracy=float(np.mean(predicted == likes)),
         f1=2.0 * both / either if either else 0.0,
     )
 

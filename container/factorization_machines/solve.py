@@ -4,11 +4,11 @@ from collections.abc import Callable
 
 import numpy as np
 from recommender.features import FeatureRows, Float32s
-from recommender.predictor_types import BINARY_CLASSIFIER
 
 from factorization_machines.adam.fit import fit
 from factorization_machines.fitted import EpochSummary, Fitted
-from factorization_machines.hyperparameters import GIBBS, Hyperparameters
+from factorization_machines.hyperparameters.settings import Hyperparameters
+from factorization_machines.hyperparameters.shared import GIBBS
 
 
 def solve(
@@ -38,7 +38,7 @@ def solve(
         from factorization_machines.gibbs.fit import fit_by_sampling
 
         return fit_by_sampling(rows, labels, settings, after_epoch, say)
-    if settings.predictor_type == BINARY_CLASSIFIER:
+    if settings.classifies:
         labels = as_likes(labels, settings.like_threshold)
     return Fitted(fit(rows, labels, settings, after_epoch))
 

@@ -1,8 +1,8 @@
 """Compile all that training uses, once: ``python -m factorization_machines.warm_up FOLDER``.
 
 Every job begins in a fresh container, so the image brings its compiled code along. It is made by
-small jobs that train in every way there is, from files as SageMaker lays them out: only so has what
-is compiled the very types of a real job.
+small jobs that train in every way there is, from files as SageMaker lays them out, so that what is
+compiled has exactly the types of a real job.
 """
 
 import json

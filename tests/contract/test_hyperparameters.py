@@ -3,9 +3,9 @@
 import json
 
 import pytest
-from factorization_machines.hyperparameters import parse_hyperparameters
+from factorization_machines.hyperparameters.parsing import parse_hyperparameters
 
-from bench import train
+from bench.train.settings import ADAM, RICH
 from testbed import template
 
 SETS = {
@@ -44,5 +44,5 @@ def test_a_catalog_that_chooses_adam_gets_what_the_built_in_image_is_given() -> 
 
 
 def test_the_benchmark_trains_with_the_sets_of_the_template() -> None:
-    assert SETS["BuiltInImage"] == train.ADAM
-    assert train.RICH.items() <= SETS["OwnImage"].items()
+    assert SETS["BuiltInImage"] == ADAM
+    assert RICH.items() <= SETS["OwnImage"].items()

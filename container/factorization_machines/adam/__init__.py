@@ -1,4 +1,4 @@
 """The solver ``adam``: mini-batches, for rows of any shape.
 
-Imports ``compiled`` and what stands beside the packages.
+Imports ``compiled``, ``errors``, ``fitted`` and ``hyperparameters``; no other solver.
 """

@@ -4,10 +4,9 @@ import numpy as np
 from recommender.evaluation.metrics import classification_metrics, regression_metrics
 from recommender.features import FeatureRows, Float32s, Floats
 from recommender.model.machine import FactorizationMachine, predict
-from recommender.predictor_types import BINARY_CLASSIFIER
 
 from factorization_machines.errors import DivergedError
-from factorization_machines.hyperparameters import Hyperparameters
+from factorization_machines.hyperparameters.settings import Hyperparameters
 
 _Labelled = tuple[FeatureRows, Float32s]
 
@@ -84,7 +83,7 @@ class EpochChoice:
 
     def _loss(self, machine: FactorizationMachine, rows: FeatureRows, labels: Float32s) -> float:
         predictions = predict(rows, machine)
-        if self._settings.predictor_type == BINARY_CLASSIFIER:
+        if self._settings.classifies:
             return classification_metrics(labels, predictions).loss[1]
         return regression_metrics(labels, predictions).loss[1] ** 2
 

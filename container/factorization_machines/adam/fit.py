@@ -7,12 +7,11 @@ from types import ModuleType
 import numpy as np
 from recommender.features import FeatureRows, Float32s, Float64s, Integers
 from recommender.model.machine import FactorizationMachine
-from recommender.predictor_types import BINARY_CLASSIFIER
 
 from factorization_machines.adam.epoch_choice import EpochChoice, split_off
 from factorization_machines.errors import DivergedError
 from factorization_machines.fitted import EpochSummary
-from factorization_machines.hyperparameters import Hyperparameters, Term
+from factorization_machines.hyperparameters.settings import Hyperparameters, Term
 
 
 def fit(
@@ -54,7 +53,9 @@ def fit(
     rows, labels, holdout = split_off(rows, labels, settings.holdout_fraction, settings.seed)
     count = len(rows)
     choice = EpochChoice(settings, holdout)
-    slots = _most_slots(rows, settings.mini_batch_size)
+    # Room for the longest rows that one mini-batch can hold, and for their different columns.
+    entries = _most_entries(rows, settings.mini_batch_size)
+    slots = min(rows.dimension, entries)
     rates = np.append(
         np.full(rank, settings.factors.learning_rate), settings.linear.learning_rate
     ).astype(np.float32)
@@ -64,7 +65,12 @@ def fit(
     ).astype(np.float32)
     clip = np.inf if settings.clip_gradient is None else settings.clip_gradient
     data = loops.Batch(rows.offsets, rows.columns.astype(np.int32), rows.values, labels)
-    batch = _room_for_a_batch(loops, rows, settings.mini_batch_size)
+    batch = loops.Batch(
+        np.empty(settings.mini_batch_size + 1, np.int64),
+        np.empty(entries, np.int32),
+        np.empty(entries, np.float32),
+        np.empty(settings.mini_batch_size, np.float32),
+    )
     steps_of = np.zeros(dimension + 1, np.int32)
     slot_of = np.full(dimension, -1, np.int32)
     touched = np.empty(slots, np.int32)
@@ -79,7 +85,7 @@ def fit(
             order,
             data,
             batch,
-            settings.predictor_type == BINARY_CLASSIFIER,
+            settings.classifies,
             records,
             bias,
             steps_of,
@@ -115,22 +121,10 @@ def _initial(term: Term, shape: tuple[int, ...], generator: np.random.Generator)
     return np.full(shape, term.init_value or 0.0, np.float32)
 
 
-def _room_for_a_batch(loops: ModuleType, rows: FeatureRows, size: int) -> object:
-    """Make room for the longest rows that one mini-batch can hold."""
+def _most_entries(rows: FeatureRows, batch: int) -> int:
+    """Bound how many entries the rows of one batch can hold, whatever the order of the rows."""
     longest = int(np.diff(rows.offsets).max(initial=0))
-    entries = max(1, min(rows.columns.size, size * longest))
-    return loops.Batch(
-        np.empty(size + 1, np.int64),
-        np.empty(entries, np.int32),
-        np.empty(entries, np.float32),
-        np.empty(size, np.float32),
-    )
-
-
-def _most_slots(rows: FeatureRows, batch: int) -> int:
-    """Bound how many different columns one batch can hold, whatever the order of the rows."""
-    longest = int(np.diff(rows.offsets).max(initial=0))
-    return max(1, min(rows.dimension, int(rows.columns.size), batch * longest))
+    return max(1, min(rows.columns.size, batch * longest))
 
 
 def _summarise(

@@ -14,13 +14,11 @@ import math
 from typing import NamedTuple
 
 import numpy as np
-import numpy.typing as npt
 from recommender.features import Float32s, Float64s, Floats, Integers
 
+from factorization_machines.compiled.arrays import Int32s
 from factorization_machines.compiled.compiling import compiled
 from factorization_machines.compiled.prefetching import prefetch_row
-
-Int32s = npt.NDArray[np.int32]
 
 FIRST_MOMENT_DECAY = 0.9
 SECOND_MOMENT_DECAY = 0.999

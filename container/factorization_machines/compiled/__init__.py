@@ -1,4 +1,4 @@
 """How inner loops are compiled, and where the compiled code is kept.
 
-Imports nothing of ours but the names of numpy's arrays.
+Imports nothing of ours but ``recommender.features``, for its types of arrays.
 """

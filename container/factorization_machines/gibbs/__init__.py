@@ -1,4 +1,7 @@
 """The solver ``gibbs``: the posterior's mean answer, as one plain machine.
 
-Imports ``compiled`` and what stands beside the packages.
+``fit`` looks whether the rows are ``pairs`` or just ``rows``, and runs the sampler that suits them;
+likelihoods, hyperpriors, random draws and the final calibration serve both.
+
+Imports ``compiled``, ``errors``, ``fitted`` and ``hyperparameters``; no other solver.
 """

@@ -5,17 +5,26 @@ half (or to the mean rating) where less is known. The mean score alone does not 
 for each user and one for each item does, and a machine times such factors is a machine again.
 """
 
+from dataclasses import dataclass
+
 import numpy as np
 from recommender.features import Float64s
 from recommender.model.machine import sigmoid
 
-from factorization_machines.fitted import Shift
-from factorization_machines.gibbs.fields import Int32s
+from factorization_machines.compiled.arrays import Int32s
 
 _LEAST_CHANCE = 1e-4
 _ROUNDS = 6
 # A factor begins at 1 with the weight of this many pairs.
 _PRIOR_PAIRS = 4.0
+
+
+@dataclass(frozen=True)
+class Shift:
+    """A linear map of scores: ``scale * score + shift``."""
+
+    scale: float
+    shift: float
 
 
 def log_odds(chances: Float64s) -> Float64s:

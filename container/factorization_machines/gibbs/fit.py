@@ -7,28 +7,27 @@ from functools import partial
 
 import numpy as np
 from recommender.features import FeatureRows, Float32s, Float64s
-from recommender.model.machine import FactorizationMachine
-from recommender.predictor_types import BINARY_CLASSIFIER
+from recommender.model.machine import FactorizationMachine, LikeLink
 
 from factorization_machines.errors import DivergedError
 from factorization_machines.fitted import (
     EpochSummary,
     Fitted,
-    Shift,
     summarise_chances,
     summarise_ratings,
 )
-from factorization_machines.gibbs.fields import Pairs, add_implicit_features, find_pairs
+from factorization_machines.gibbs.calibration import Shift
 from factorization_machines.gibbs.likelihoods import (
     MOST_LEVELS,
     Gaussian,
     Likelihood,
     OrderedProbit,
 )
-from factorization_machines.gibbs.pair_sampling import PairSampler, sample_probes
+from factorization_machines.gibbs.pairs.fields import Pairs, add_implicit_features, find_pairs
+from factorization_machines.gibbs.pairs.sampler import PairSampler, sample_probes
 from factorization_machines.gibbs.randomness import RandomState, random_state
-from factorization_machines.gibbs.row_sampling import RowSampler
-from factorization_machines.hyperparameters import Hyperparameters
+from factorization_machines.gibbs.rows.sampler import RowSampler
+from factorization_machines.hyperparameters.settings import Hyperparameters
 
 # Sweeps from one line of the log to the next.
 _SWEEPS_A_LINE = 10
@@ -75,8 +74,9 @@ def fit_by_sampling(
         )
     if not machine.is_finite:
         raise DivergedError(sampled.sweeps - 1, "a parameter is not finite")
-    with_link = settings.like_threshold is not None and not _classifies(settings)
-    return Fitted(machine, sampled.like_link if with_link else None)
+    if settings.like_threshold is None or settings.classifies:
+        return Fitted(machine)
+    return Fitted(machine, LikeLink(sampled.like_link.scale, sampled.like_link.shift))
 
 
 @dataclass(frozen=True, eq=False)
@@ -114,7 +114,7 @@ def _sample_rows(
         if sweep >= settings.burn_in and is_kept(sweep - settings.burn_in, every, kept):
             sampler.keep()
         _report(sweep, sweeps, likelihood, sampler.scores, labels, settings, after_sweeps)
-    parameters, link = sampler.collapse(settings.num_factors, classifies=_classifies(settings))
+    parameters, link = sampler.collapse(settings.num_factors, classifies=settings.classifies)
     return _Sampled(*parameters, link, sweeps)
 
 
@@ -132,7 +132,7 @@ def _sample_pairs(
     say(_describe(pairs))
     sampler, sweeps = _run_chains(pairs, labels, settings, after_sweeps)
     collapsed = sampler.collapse(
-        settings.num_factors, classifies=_classifies(settings), seed=settings.seed
+        settings.num_factors, classifies=settings.classifies, seed=settings.seed
     )
     plain = collapsed.plain
     say(
@@ -147,10 +147,6 @@ def _sample_pairs(
         columns = slice(field.first, field.first + field.size)
         weights[columns], factors[columns] = own_weights, own_factors
     return _Sampled(plain.bias, weights, factors, collapsed.like_link, sweeps)
-
-
-def _classifies(settings: Hyperparameters) -> bool:
-    return settings.predictor_type == BINARY_CLASSIFIER
 
 
 def _rank(settings: Hyperparameters) -> int:
@@ -219,7 +215,7 @@ def _likelihood(
     levels = np.unique(labels)
     few = 2 < levels.size <= MOST_LEVELS
     both = threshold is not None and levels[0] < threshold <= levels[-1]
-    if settings.predictor_type == BINARY_CLASSIFIER:
+    if settings.classifies:
         if threshold is not None and not (few and both):
             labels = (labels >= threshold).astype(np.float32)
         if threshold is None or not (few and both):
@@ -243,7 +239,7 @@ def _report(
         raise DivergedError(sweep, "a score is not finite")
     if sweep and (sweep + 1) % _SWEEPS_A_LINE and sweep + 1 < sweeps:
         return
-    if settings.predictor_type == BINARY_CLASSIFIER:
+    if settings.classifies:
         likes = labels >= (1.0 if settings.like_threshold is None else settings.like_threshold)
         after_sweeps(summarise_chances(sweep, sweeps, likes, likelihood.chances(scores)))
     else:

@@ -10,8 +10,8 @@ from typing import Protocol
 import numpy as np
 from recommender.features import Float32s, Float64s
 
+from factorization_machines.compiled.arrays import Int32s
 from factorization_machines.compiled.compiling import compiled
-from factorization_machines.gibbs.fields import Int32s
 from factorization_machines.gibbs.randomness import RandomState, normal_between
 
 # More different labels than this are taken for a continuous scale.

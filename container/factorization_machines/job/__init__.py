@@ -1,4 +1,4 @@
 """A training job: channels in, log lines and a model out, as SageMaker's contract asks.
 
-Imports every solver through ``solve``, and ``process``.
+Imports ``solve``, ``process``, ``hyperparameters``, ``fitted`` and ``errors``; no solver itself.
 """

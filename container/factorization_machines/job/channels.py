@@ -7,11 +7,10 @@ from pathlib import Path
 import numpy as np
 from recommender.errors import DamagedRecordError, ShapeMismatchError
 from recommender.features import FeatureRows, Float32s, with_distinct_columns
-from recommender.predictor_types import BINARY_CLASSIFIER
 from recommender.recordio.reading import read_rows
 
 from factorization_machines.errors import InvalidChannelError, UnsupportedJobError
-from factorization_machines.hyperparameters import Hyperparameters
+from factorization_machines.hyperparameters.settings import Hyperparameters
 from factorization_machines.process.paths import Paths
 
 TRAIN, TEST = "train", "test"
@@ -129,7 +128,7 @@ def _read_file(data: bytes, channel: str, where: str, settings: Hyperparameters)
 
 
 def _check_labels(labels: Float32s, channel: str, where: str, settings: Hyperparameters) -> None:
-    if settings.predictor_type == BINARY_CLASSIFIER and settings.like_threshold is None:
+    if settings.classifies and settings.like_threshold is None:
         wrong = np.flatnonzero((labels != 0) & (labels != 1))
         expected = "binary_classifier takes 0 and 1 only"
     else:

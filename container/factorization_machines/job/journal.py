@@ -9,7 +9,6 @@ import sys
 
 from recommender.evaluation.metrics import classification_metrics, regression_metrics
 from recommender.features import Float32s, Float64s
-from recommender.predictor_types import BINARY_CLASSIFIER
 
 from factorization_machines.fitted import EpochSummary
 
@@ -32,8 +31,8 @@ def log_to_stdout() -> None:
 class Journal:
     """Writes what happens on one host."""
 
-    def __init__(self, host: str, predictor_type: str) -> None:
-        self._host, self._classifies = host, predictor_type == BINARY_CLASSIFIER
+    def __init__(self, host: str, *, classifies: bool) -> None:
+        self._host, self._classifies = host, classifies
         self._curve: list[str] = []
 
     def say(self, text: str) -> None:

@@ -17,12 +17,12 @@ from pathlib import Path
 
 from recommender.errors import RecommenderError
 from recommender.model.artifact import write_model_zip
-from recommender.model.machine import LikeLink, predict, sigmoid
-from recommender.predictor_types import BINARY_CLASSIFIER
+from recommender.model.machine import predict
 
 from factorization_machines.errors import InvalidHyperparametersError, UnsupportedJobError
 from factorization_machines.fitted import Fitted
-from factorization_machines.hyperparameters import Hyperparameters, parse_hyperparameters
+from factorization_machines.hyperparameters.parsing import parse_hyperparameters
+from factorization_machines.hyperparameters.settings import Hyperparameters
 from factorization_machines.job.channels import (
     TEST,
     TRAIN,
@@ -87,7 +87,7 @@ def train(paths: Paths) -> None:
     if not paths.hyperparameters.is_file():
         raise InvalidHyperparametersError([f"{paths.hyperparameters.name} is missing"])
     settings = parse_hyperparameters(_read_object(paths.hyperparameters))
-    journal = Journal(host, settings.predictor_type)
+    journal = Journal(host, classifies=settings.classifies)
     journal.say(f"hyperparameters: {json.dumps(settings.as_strings(), sort_keys=True)}")
 
     names = channels_of_job(paths, _read_object(paths.input_data_config))
@@ -101,7 +101,7 @@ def train(paths: Paths) -> None:
     machine, link = fitted.machine, fitted.like_link
     if link is not None:
         journal.say(f"log-odds of a like are {link.scale:.6g} * rating + {link.shift:.6g}")
-        machine = replace(machine, like_link=LikeLink(link.scale, link.shift))
+        machine = replace(machine, like_link=link)
     if TEST in data:
         _test(data[TEST], fitted, settings, journal)
     model = write_model_zip(machine, settings.as_strings())
@@ -113,13 +113,12 @@ def train(paths: Paths) -> None:
 
 def _test(data: LabelledRows, fitted: Fitted, settings: Hyperparameters, journal: Journal) -> None:
     """Write the metrics of the test channel: of the predictions, and of the likes if any."""
-    classifies = settings.predictor_type == BINARY_CLASSIFIER
     predictions = predict(data.rows, fitted.machine)
     likes = as_likes(data.labels, settings.like_threshold)
-    journal.tested(likes if classifies else data.labels, predictions, classifies=classifies)
+    expected = likes if settings.classifies else data.labels
+    journal.tested(expected, predictions, classifies=settings.classifies)
     if fitted.like_link is not None:
-        scores = fitted.like_link.scale * predictions + fitted.like_link.shift
-        journal.tested(likes, sigmoid(scores), classifies=True)
+        journal.tested(likes, fitted.like_link.probabilities(predictions), classifies=True)
 
 
 def _this_host(config: Mapping[str, object]) -> str:

@@ -3,9 +3,9 @@
 import numpy as np
 import pytest
 
-from bench.folds import choose, divide
 from bench.movielens import Ratings
-from bench.train import _ratio
+from bench.train.figures import ratio_of_medians
+from bench.train.folds import choose, divide
 
 
 def test_every_users_ratings_are_spread_evenly_over_the_tenths():
@@ -37,6 +37,6 @@ def test_a_ratio_is_of_medians_and_knows_who_never_got_there():
     def pairs(*times):
         return [({"fit_s": mine}, {"fit_s": theirs}) for mine, theirs in times]
 
-    assert _ratio(pairs((1.0, 5.0), (3.0, 4.0), (2.0, 90.0))) == pytest.approx(0.4)
-    assert _ratio(pairs((1.0, 5.0), (None, 5.0), (2.0, 5.0))) == pytest.approx(0.4)
-    assert _ratio(pairs((None, 5.0), (None, 5.0), (2.0, 5.0))) is None
+    assert ratio_of_medians(pairs((1.0, 5.0), (3.0, 4.0), (2.0, 90.0))) == pytest.approx(0.4)
+    assert ratio_of_medians(pairs((1.0, 5.0), (None, 5.0), (2.0, 5.0))) == pytest.approx(0.4)
+    assert ratio_of_medians(pairs((None, 5.0), (None, 5.0), (2.0, 5.0))) is None

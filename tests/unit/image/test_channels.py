@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 from factorization_machines.errors import InvalidChannelError, UnsupportedJobError
-from factorization_machines.hyperparameters import parse_hyperparameters
+from factorization_machines.hyperparameters.parsing import parse_hyperparameters
 from factorization_machines.job.channels import channels_of_job, read_channel
 from factorization_machines.process.paths import Paths
 from recommender.features import FeatureRows

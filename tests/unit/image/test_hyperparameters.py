@@ -2,7 +2,7 @@
 
 import pytest
 from factorization_machines.errors import InvalidHyperparametersError
-from factorization_machines.hyperparameters import parse_hyperparameters
+from factorization_machines.hyperparameters.parsing import parse_hyperparameters
 
 REQUIRED = {"feature_dim": "2625", "num_factors": "64", "predictor_type": "binary_classifier"}
 

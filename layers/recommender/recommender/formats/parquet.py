@@ -1,7 +1,6 @@
 """Columns of Parquet files as numpy arrays: flat columns, in the encodings that writers default to.
 
-Arrow's own reader is 171 MB unpacked, more than everything else in the layer together. What a table
-of ratings needs of the format is small: flat columns of numbers and texts, plain or by dictionary.
+Arrow's own reader is 171 MB unpacked. A table of ratings needs little of the format.
 """
 
 import zlib

@@ -33,23 +33,6 @@ _TWO_ONES = field(0x0A, np.ones(2, "<f4").tobytes())
 _KEYS_AT = 8 + 4 * 2 + len(VALUES_KEY) + len(_TWO_ONES)
 
 
-def one_hot_records(
-    users: Integers, items: Integers, dimension: int, labels: Float32s | None
-) -> bytes:
-    """Write checked one-hot rows; ``recordio.write_pairs`` is the function with the checks.
-
-    Args:
-        users: ``(n,)`` column of each user, in [0, dimension).
-        items: ``(n,)`` column of each item, in [0, dimension).
-        dimension: number of columns, at most ``MOST_COLUMNS``.
-        labels: ``(n,)`` contiguous little-endian, or nothing.
-
-    Returns:
-        ``n`` records.
-    """
-    return PairWriter(dimension, known_columns=dimension <= users.size).write(users, items, labels)
-
-
 class PairWriter:
     """Writes one-hot rows of one dimension, many at a time; several threads may share it."""
 
@@ -69,7 +52,16 @@ class PairWriter:
             self._tables = varint_words(columns), lengths.astype(np.uint8)
 
     def write(self, users: Integers, items: Integers, labels: Float32s | None) -> bytes:
-        """Write checked rows; see `one_hot_records`."""
+        """Write checked rows; ``write_pairs`` is the function with the checks.
+
+        Args:
+            users: ``(n,)`` column of each user, in [0, dimension).
+            items: ``(n,)`` column of each item, in [0, dimension).
+            labels: ``(n,)`` contiguous little-endian, or nothing.
+
+        Returns:
+            ``n`` records.
+        """
         keys, key_bytes = self._joined_varints(users, items)
         labelled = labels is not None
         templates = [

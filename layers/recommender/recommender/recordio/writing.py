@@ -5,7 +5,7 @@ import numpy as np
 from recommender.errors import ShapeMismatchError
 from recommender.features import FeatureRows, Float32s, Floats, Integers, check_columns
 from recommender.recordio.layouts import records_by_layout
-from recommender.recordio.pairs import MOST_COLUMNS, one_hot_records
+from recommender.recordio.pairs import MOST_COLUMNS, PairWriter
 from recommender.recordio.records import (
     LABEL_PREFIX,
     LIKE_PROBABILITY,
@@ -121,7 +121,8 @@ def write_pairs(users: Integers, items: Integers, dimension: int, labels: Floats
         raise ShapeMismatchError("items beside users", users.shape, items.shape)
     check_columns(users, dimension)
     check_columns(items, dimension)
-    return one_hot_records(users, items, dimension, float32_labels(labels, users.size))
+    writer = PairWriter(dimension, known_columns=dimension <= users.size)
+    return writer.write(users, items, float32_labels(labels, users.size))
 
 
 def _put_length(out: Bytes, at: Integers, tag: int, lengths: Integers) -> Integers:

@@ -1,0 +1,7 @@
+"""The hyperparameters of a training job: names, ranges, defaults, and what they mean.
+
+The names stand in tables: ``shared`` for all solvers, then one module a solver. ``kinds`` tells
+what a value may look like, ``settings`` is what a solver is given, ``parsing`` checks and fills it.
+
+Imports ``errors``, and no solver.
+"""

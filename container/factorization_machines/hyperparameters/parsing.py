@@ -1,0 +1,86 @@
+"""Check hyperparameters as SageMaker hands them over: every problem is told at once."""
+
+from collections.abc import Mapping
+
+from recommender.predictor_types import REGRESSOR
+
+from factorization_machines.errors import InvalidHyperparametersError
+from factorization_machines.hyperparameters.adam import TERMS
+from factorization_machines.hyperparameters.kinds import sizes_of
+from factorization_machines.hyperparameters.settings import TABLE, Hyperparameters, settings_of
+from factorization_machines.hyperparameters.shared import ADAM, GIBBS, REQUIRED
+
+# SageMaker's tuner adds this to every job that it starts; it says nothing about the training.
+_SET_BY_THE_SERVICE = frozenset({"_tuning_objective_metric"})
+
+
+def parse_hyperparameters(raw: Mapping[str, object]) -> Hyperparameters:
+    """Check hyperparameters as SageMaker hands them over.
+
+    Args:
+        raw: name to value; the service passes strings, plain JSON numbers are taken as well.
+
+    Returns:
+        The hyperparameters, defaults filled in.
+
+    Raises:
+        InvalidHyperparametersError: with every problem of every hyperparameter.
+
+    Source:
+        SageMaker developer guide, "Factorization Machines Hyperparameters".
+    """
+    problems: list[str] = []
+    given: dict[str, str] = {}
+    for name in sorted(raw):
+        if name in _SET_BY_THE_SERVICE:
+            continue
+        kind, value = TABLE.get(name), raw[name]
+        if kind is None:
+            problems.append(f"{name} is unknown (known: {', '.join(sorted(TABLE))})")
+        elif isinstance(value, bool) or not isinstance(value, str | int | float):
+            problems.append(f"{name} is {value!r}, expected {kind.allowed}")
+        elif not kind.accepts(text := str(value).strip()):
+            problems.append(f"{name} is {text[:80]!r}, expected {kind.allowed}")
+        else:
+            given[name] = text
+    problems += [
+        f"{name} is missing, expected {TABLE[name].allowed}" for name in REQUIRED if name not in raw
+    ]
+    problems += _missing_companions(raw) + _conflicts(given)
+    if problems:
+        raise InvalidHyperparametersError(problems)
+    return settings_of(given)
+
+
+def _missing_companions(raw: Mapping[str, object]) -> list[str]:
+    companions = {"uniform": "init_scale", "constant": "init_value"}
+    problems = []
+    for term in TERMS:
+        method = raw.get(f"{term}_init_method")
+        companion = companions.get(method) if isinstance(method, str) else None
+        if companion and f"{term}_{companion}" not in raw:
+            problems.append(
+                f"{term}_{companion} is missing, required when {term}_init_method is {method}"
+            )
+    return problems
+
+
+def _conflicts(given: Mapping[str, str]) -> list[str]:
+    """Values that are fine alone but not together."""
+    problems = []
+    sizes, dimension = given.get("field_sizes"), given.get("feature_dim")
+    if sizes and dimension and sum(sizes_of(sizes)) != int(dimension):
+        problems.append(
+            f"field_sizes is {sizes[:80]!r}, which adds up to {sum(sizes_of(sizes))}, "
+            f"expected the feature_dim {dimension}"
+        )
+    if (
+        "like_threshold" in given
+        and given.get("predictor_type") == REGRESSOR
+        and given.get("solver", ADAM) != GIBBS
+    ):
+        problems.append(
+            f"like_threshold is {given['like_threshold']!r}, "
+            "expected with a regressor only when solver is gibbs"
+        )
+    return problems

@@ -1,0 +1,1 @@
+"""What tests of numbers share: rows, records and artifacts by hand, and plain definitions."""

@@ -18,9 +18,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from recommender.errors import DamagedArtifactError, ShapeMismatchError
+from recommender.errors import DamagedArtifactError
 from recommender.features import Float32s
-from recommender.model.machine import FactorizationMachine, LikeLink
+from recommender.model import meta
+from recommender.model.machine import FactorizationMachine
 from recommender.model.ndarrays import ArraysError, read_arrays, write_arrays
 from recommender.model.symbol import symbol_json
 from recommender.predictor_types import BINARY_CLASSIFIER, PREDICTOR_TYPES, REGRESSOR
@@ -34,8 +35,6 @@ _MOST_MEMBERS = 1000
 _PIECE = 1 << 20
 
 _FACTORS = "v"
-# Beside the training parameters of a regressor that knows how its ratings become likes.
-_LIKE_SCALE, _LIKE_SHIFT = "like_scale", "like_shift"
 
 
 @dataclass(frozen=True)
@@ -146,9 +145,7 @@ def write_model_zip(machine: FactorizationMachine, training_parameters: Mapping[
         "num_factors": str(machine.rank),
         "predictor_type": machine.predictor_type,
     }
-    if machine.like_link is not None:
-        parameters[_LIKE_SCALE] = repr(float(machine.like_link.scale))
-        parameters[_LIKE_SHIFT] = repr(float(machine.like_link.shift))
+    parameters |= meta.told_by(machine)
     members = {
         "symbol.json": symbol_json(machine.predictor_type),
         "params": write_arrays(
@@ -289,33 +286,15 @@ def _machine(
     predictor_type = parameters.get("predictor_type", BINARY_CLASSIFIER)
     if predictor_type not in PREDICTOR_TYPES:
         raise DamagedArtifactError(where, f"meta.json says predictor_type {predictor_type!r}")
-    link = _like_link(parameters, where)
+    link = meta.like_link(parameters, where)
     if link is not None and predictor_type != REGRESSOR:
         raise DamagedArtifactError(
             where, f"meta.json tells how ratings become likes, and predictor_type {predictor_type}"
         )
+    objective = meta.objective(parameters, where)
     return FactorizationMachine(
-        float(bias.max()), linear.reshape(-1), factors, predictor_type, link
+        float(bias.max()), linear.reshape(-1), factors, predictor_type, link, objective
     )
-
-
-def _like_link(parameters: Mapping[str, str], where: str) -> LikeLink | None:
-    found = {name: parameters[name] for name in (_LIKE_SCALE, _LIKE_SHIFT) if name in parameters}
-    if not found:
-        return None
-    if len(found) == 1:
-        (name,) = found
-        other = _LIKE_SHIFT if name == _LIKE_SCALE else _LIKE_SCALE
-        raise DamagedArtifactError(
-            where, f"meta.json holds {name} without {other}: both or neither say what a like is"
-        )
-    try:
-        return LikeLink(float(found[_LIKE_SCALE]), float(found[_LIKE_SHIFT]))
-    except (ValueError, ShapeMismatchError) as error:
-        told = ", ".join(f"{name} {value[:40]!r}" for name, value in found.items())
-        raise DamagedArtifactError(
-            where, f"meta.json says {told}, expected two finite numbers"
-        ) from error
 
 
 def _layout(arrays: Mapping[str, Float32s], where: str) -> _Layout:

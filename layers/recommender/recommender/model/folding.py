@@ -59,6 +59,7 @@ def fold(
         item_factors=item_factors,
         predictor_type=machine.predictor_type,
         like_link=machine.like_link,
+        objective=machine.objective,
     )
 
 

@@ -7,6 +7,7 @@ import numpy as np
 
 from recommender.errors import ShapeMismatchError
 from recommender.features import FeatureRows, Float32s, Float64s, Floats
+from recommender.model.objective import ImplicitObjective
 from recommender.predictor_types import BINARY_CLASSIFIER, PREDICTOR_TYPES, REGRESSOR
 
 # Numbers of one gathered block of factors: 2**20 float64 are 8 MB, which stays near the cache
@@ -53,6 +54,7 @@ class FactorizationMachine:
         factors: ``(d, k)`` float32 latent factors of each column.
         predictor_type: ``binary_classifier`` or ``regressor``.
         like_link: how ratings become likes, for a regressor that was trained with a threshold.
+        objective: what a ranking model minimised, so that users can be folded in.
     """
 
     bias: float
@@ -60,6 +62,7 @@ class FactorizationMachine:
     factors: Float32s
     predictor_type: str = BINARY_CLASSIFIER
     like_link: LikeLink | None = None
+    objective: ImplicitObjective | None = None
 
     def __post_init__(self) -> None:
         if self.predictor_type not in PREDICTOR_TYPES:

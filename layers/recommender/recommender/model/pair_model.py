@@ -7,6 +7,7 @@ import numpy as np
 from recommender.errors import ShapeMismatchError
 from recommender.features import Float32s, Float64s, Integers
 from recommender.model.machine import FactorizationMachine, LikeLink, link
+from recommender.model.objective import ImplicitObjective
 from recommender.model.seen_items import UNKNOWN
 from recommender.predictor_types import REGRESSOR
 
@@ -27,6 +28,7 @@ class PairModel:
         item_factors: ``(I, k)`` float32.
         predictor_type: ``binary_classifier`` or ``regressor``.
         like_link: how ratings become likes, for a regressor that was trained with a threshold.
+        objective: what a ranking model minimised, so that users can be folded in.
     """
 
     bias: float
@@ -36,6 +38,7 @@ class PairModel:
     item_factors: Float32s
     predictor_type: str
     like_link: LikeLink | None = None
+    objective: ImplicitObjective | None = None
 
     @property
     def users(self) -> int:
@@ -140,4 +143,5 @@ def split_machine(machine: FactorizationMachine, n_users: int, n_items: int) -> 
         item_factors=machine.factors[n_users:],
         predictor_type=machine.predictor_type,
         like_link=machine.like_link,
+        objective=machine.objective,
     )

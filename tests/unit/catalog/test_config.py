@@ -32,6 +32,8 @@ FULL = {
         "maximum": {"rmse": 1, "mae": 0.75},
     },
     "training": {"max_seconds": 600, "shards": 3},
+    "models": ["ranking"],
+    "ranking": {"hyperparameters": {"num_factors": 32}, "weights": {"1": 0, "5": 1.5}},
 }
 
 
@@ -57,6 +59,8 @@ def test_every_setting_is_read() -> None:
         "predictor_type": "regressor",
         "hyperparameters": {"epochs": "50", "factors_lr": "0.001", "clip_gradient": "5"},
         "holdout_fraction": 0.2,
+        "models": ("ranking",),
+        "ranking": {"hyperparameters": {"num_factors": "32"}, "weights": {"1": 0.0, "5": 1.5}},
         "top_n": 20,
         "reject_limit": 0.5,
         "gate": {
@@ -190,7 +194,7 @@ def test_the_schema_describes_every_field() -> None:
         seen += 1
         waiting += schema.get("properties", {}).values()
         waiting += schema.get("patternProperties", {}).values()
-    assert seen == 45
+    assert seen == 51
 
 
 def test_there_is_a_limit_for_every_metric_and_for_nothing_else() -> None:

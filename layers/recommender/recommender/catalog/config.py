@@ -6,9 +6,13 @@ from typing import Any
 
 from recommender.catalog.feature_columns import FeatureColumn
 from recommender.catalog.gate import Gate, GateSettings, gate_of
+from recommender.catalog.ranking import Ranking, RankingSettings, ranking_of
 from recommender.catalog.schema import Features, Split, Training, read_document
 from recommender.predictor_types import BINARY_CLASSIFIER
 from recommender.ratings.form import RatingForm
+
+LIKE, RANKING = MODELS = ("like", "ranking")
+"""The models of a run: how would she rate it, and what should she see."""
 
 
 @dataclass(frozen=True)
@@ -28,6 +32,8 @@ class CatalogConfig:
         form: how the rating files are written, where that shall not be guessed.
         features: "user" or "item" -> the columns of its side file that become features; None
             if that is to be found out.
+        models: which models a run trains, by name: `LIKE`, `RANKING`.
+        ranking: how the ranking model is trained.
         max_training_seconds: when training is stopped; the stack's own limit holds too.
     """
 
@@ -43,6 +49,8 @@ class CatalogConfig:
     train_shards: int = 1
     form: RatingForm = field(default_factory=RatingForm)
     features: Mapping[str, tuple[FeatureColumn, ...]] | None = None
+    models: tuple[str, ...] = MODELS
+    ranking: Ranking = field(default_factory=Ranking)
 
     def to_dict(self) -> dict[str, object]:
         """For a run's plan; :func:`config_from_dict` reads it back."""
@@ -60,6 +68,8 @@ class CatalogConfig:
             "form": form,
             "features": features,
             "gate": self.gate.to_dict(),
+            "models": list(self.models),
+            "ranking": self.ranking.to_dict(),
         }
 
 
@@ -95,6 +105,8 @@ def parse_config(key: str, data: bytes | None) -> CatalogConfig:
         train_shards=int(training.get("shards", defaults.train_shards)),
         form=RatingForm(settings.get("separator", ""), settings.get("columns", {})),
         features=_feature_columns(settings["features"]) if "features" in settings else None,
+        models=tuple(name for name in MODELS if name in settings.get("models", MODELS)),
+        ranking=ranking_of(settings.get("ranking", RankingSettings())),
     )
 
 
@@ -126,4 +138,7 @@ def config_from_dict(facts: Mapping[str, Any]) -> CatalogConfig:
         for noun, columns in told.items()
     }
     gate = Gate(**facts.get("gate", {}))
-    return CatalogConfig(**{**facts, "form": form, "features": features, "gate": gate})
+    parts = {"form": form, "features": features, "gate": gate}
+    if "models" in facts:
+        parts |= {"models": tuple(facts["models"]), "ranking": Ranking(**facts["ranking"])}
+    return CatalogConfig(**{**facts, **parts})

@@ -11,6 +11,7 @@ from typing import TypedDict
 import fastjsonschema
 
 from recommender.catalog.gate import GateSettings
+from recommender.catalog.ranking import RankingSettings
 from recommender.errors import InvalidConfigError
 
 
@@ -52,6 +53,8 @@ class Document(TypedDict, total=False):
     like_threshold: float
     predictor_type: str
     hyperparameters: dict[str, str | float]
+    models: list[str]
+    ranking: RankingSettings
     split: Split
     top_n: int
     reject_limit: float
@@ -99,6 +102,11 @@ def _check_together(key: str, settings: Document) -> None:
                     f"$.features.{side}.{name}.bounds",
                     f"{_shown(bounds)} is not allowed; expected ascending numbers",
                 )
+    weights = settings.get("ranking", RankingSettings()).get("weights", {})
+    if len({float(rating) for rating in weights}) < len(weights):
+        raise InvalidConfigError(
+            key, "$.ranking.weights", f"{_shown(weights)} is not allowed; expected distinct ratings"
+        )
     columns = settings.get("columns", {})
     kinds = {isinstance(column, int) for column in columns.values()}
     if len(kinds) > 1:
@@ -181,7 +189,9 @@ def _explain(error: fastjsonschema.JsonSchemaValueException) -> tuple[str, str]:
             if name not in definition.get("properties", {})
             and not any(re.search(pattern, name) for pattern in patterns)
         ]
-        if patterns:
+        if patterns and path.endswith(".weights"):
+            expected = 'expected ratings such as "5" or "3.5"'
+        elif patterns:
             expected = (
                 "expected lower-case names; feature_dim and field_sizes follow from the data, "
                 "predictor_type and like_threshold have fields of their own"
@@ -199,6 +209,10 @@ def _explain(error: fastjsonschema.JsonSchemaValueException) -> tuple[str, str]:
         "minLength": f"expected {limit} character or more",
         "maxLength": f"expected at most {limit} characters",
         "maxProperties": f"expected at most {limit} fields",
+        "minProperties": f"expected {limit} field or more",
+        "minItems": f"expected {limit} entry or more",
+        "maxItems": f"expected at most {limit} entries",
+        "uniqueItems": "expected each entry once",
         "pattern": "expected '::' or one character that is no letter, digit, quotation mark, "
         "'.', '+' or '-'",
     }

@@ -76,6 +76,9 @@ class Execution:
             return cast("str", state["Next"])
         if kind == "Choice":
             return self._choose(state)
+        if kind == "Pass":
+            self.data = self._fill(state["Parameters"])
+            return cast("str | None", state.get("Next"))
         if kind == "Fail":
             self.status = "FAILED"
             self.error = {
@@ -87,7 +90,7 @@ class Execution:
             result = self._map(state) if kind == "Map" else self._task(state, self.data)
         except _TaskFailedError as failure:
             return self._catch(state, failure)
-        self._put(state["ResultPath"], result)
+        self._put(state.get("ResultPath", "$"), result)
         return cast("str | None", state.get("Next"))
 
     def _choose(self, state: State) -> str:
@@ -100,8 +103,12 @@ class Execution:
         results = []
         for item in self._at(state["ItemsPath"]):
             selected = self._fill(state["ItemSelector"], {"Map": {"Item": {"Value": item}}})
-            (inner,) = state["ItemProcessor"]["States"].values()
-            results.append(self._task(inner, selected))
+            inner = state["ItemProcessor"]
+            branch = Execution(self.stage, self.name, selected, self.during, self.visited)
+            branch._walk(inner["States"], inner["StartAt"])
+            if branch.status == "FAILED":
+                raise _TaskFailedError.told_by(branch.error)
+            results.append(branch.data)
         return results
 
     def _task(self, state: State, data: State) -> State:
@@ -146,6 +153,9 @@ class Execution:
         return found
 
     def _put(self, path: str, value: object) -> None:
+        if path == "$":
+            self.data = cast("State", value)
+            return
         assert path.count(".") == 1, path
         self.data = {**self.data, path.removeprefix("$."): value}
 
@@ -164,3 +174,10 @@ class _TaskFailedError(Exception):
         self.name = type(error).__name__
         cause = {"errorMessage": str(error), "errorType": self.name, "stackTrace": []}
         self.told = {"Error": self.name, "Cause": json.dumps(cause)}
+
+    @classmethod
+    def told_by(cls, told: State) -> "_TaskFailedError":
+        """The failure of a branch of a Map, which the Map hands on as it is."""
+        failure = cls(Exception(told["Cause"]))
+        failure.name, failure.told = told["Error"], told
+        return failure

@@ -66,7 +66,7 @@ class Outside:
         if self.stage.sagemaker.jobs[job]["TrainingJobStatus"] == "Stopping":
             self.stage.sagemaker.end(job, "Stopped", "Stopped")
         else:
-            model = archive(self.stage, data["encoding"]["runId"], self.sign)
+            model = archive(self.stage, data["runId"], self.sign)
             self.stage.sagemaker.complete(job, model)
 
     def deploy(self, data: State) -> None:
@@ -104,7 +104,7 @@ def kept(stage: Stage) -> Kept:
     """Run the planted catalog until its model serves, and take what it left."""
     done = promoted(stage)
     objects = {key: stage.kept(key) for key in stage.listing()}
-    return Kept(done.data["encoding"]["runId"], done.data["trained"]["modelUri"], objects)
+    return Kept(done.data["encoding"]["runId"], done.data["evaluation"]["modelUri"], objects)
 
 
 def promoted(stage: Stage) -> Execution:

@@ -9,8 +9,9 @@ from aws_lambda_powertools.utilities.typing import LambdaContext
 from recommender.aws import leases
 from recommender.dataset.encoding import Dataset
 from recommender.errors import MissingRatingsError
+from recommender.model_names import LIKE
 from recommender.observability import logger, metrics
-from recommender.pipeline.hyperparameters import job_hyperparameters
+from recommender.pipeline.hyperparameters import models_of
 from recommender.pipeline.runs import run_id
 from recommender.pipeline.settings import EncodeRatingsSettings
 from recommender.steps import inputs, outcomes, progress, snapshots, tensors
@@ -30,7 +31,7 @@ def lambda_handler(event: dict[str, Any], context: LambdaContext) -> dict[str, o
     if not snapshot.files:
         raise MissingRatingsError(catalog)
     stack = settings.stack_hyperparameters()
-    plan = {"image": settings.training_image, "hyperparameters": stack}
+    plan = {"image": settings.training_image, "models": stack}
     files, ended = outcomes.open_run(
         settings.artifacts_bucket, catalog, run_id(snapshot, plan), execution
     )
@@ -47,18 +48,16 @@ def lambda_handler(event: dict[str, Any], context: LambdaContext) -> dict[str, o
             settings.artifacts_bucket,
             snapshot,
             execution,
-            stack,
+            stack[LIKE],
             threads,
             report,
         )
         report("settling", {"rows": read.rows.spool.rows})
         with read.rows.spool.within_room():
             dataset = Dataset(catalog, read.rows, read.config, threads, read.side_tables)
-            hyperparameters = job_hyperparameters(
-                stack, read.config, dataset.vocabulary, dataset.features
-            )
+            models = models_of(stack, read.config, dataset)
             sizes = tensors.write(
-                settings.artifacts_bucket, files, read, dataset, hyperparameters, report, threads
+                settings.artifacts_bucket, files, read, dataset, models, report, threads
             )
     counts = tensors.write_plan(
         settings.artifacts_bucket,
@@ -70,9 +69,14 @@ def lambda_handler(event: dict[str, Any], context: LambdaContext) -> dict[str, o
         dataset=dataset,
         sizes=sizes,
         image=settings.training_image,
-        hyperparameters=hyperparameters,
+        models=models,
     )
     metrics.add_metric("RatingsEncoded", MetricUnit.Count, dataset.rows)
     metrics.add_metric("RowsRejected", MetricUnit.Count, read.rows.rejects.count)
     logger.info("encoded", extra={"run": files.run_id, "counts": counts})
-    return {"outcome": "encoded", "runId": files.run_id, "counts": counts}
+    return {
+        "outcome": "encoded",
+        "runId": files.run_id,
+        "models": list(models),
+        "counts": counts,
+    }

@@ -28,8 +28,7 @@ def lambda_handler(event: dict[str, Any], context: LambdaContext) -> dict[str, o
     files = RunFiles(catalog, run_id)
 
     if outcome in ("failed", "refused"):
-        job = lease.training_job if mine else state.get("training", {}).get("trainingJobName")
-        if job is not None:
+        for job in lease.training_jobs if mine else ():
             sagemaker.stop_training_job(job)
     record = {"catalog": catalog, "runId": files.run_id, "outcome": outcome}
     if outcome != "unchanged":

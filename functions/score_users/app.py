@@ -19,7 +19,12 @@ def lambda_handler(event: dict[str, Any], context: LambdaContext) -> dict[str, o
     files = RunFiles(event["catalog"], event["runId"])
     shard = event["shard"]
     uri = recommendations.write_shard(
-        settings.artifacts_bucket, files, shard["number"], shard["first"], shard["last"]
+        settings.artifacts_bucket,
+        files,
+        shard["likes"],
+        shard["number"],
+        shard["first"],
+        shard["last"],
     )
     users = shard["last"] - shard["first"]
     metrics.add_metric("UsersScored", MetricUnit.Count, users)

@@ -1,4 +1,4 @@
-"""Step: start the run's training job."""
+"""Step: start the training job of one of the run's models."""
 
 import os
 from typing import Any
@@ -18,11 +18,12 @@ from recommender.steps.plans import read_plan
 @logger.inject_lambda_context
 @metrics.log_metrics
 def lambda_handler(event: dict[str, Any], context: LambdaContext) -> dict[str, object]:  # noqa: ARG001
-    """Start the job, or find that an earlier attempt of this run did."""
+    """Start a model's job, or find that an earlier attempt of this run did."""
     settings = StartTrainingSettings.from_environ(os.environ)
     files = RunFiles(event["catalog"], event["runId"])
     plan = read_plan(settings.artifacts_bucket, files)
-    name = jobs.resource_name(settings.resource_prefix, files.run_id)
+    model = event["model"]
+    name = jobs.training_job_name(settings.resource_prefix, files.run_id, model)
     max_seconds = min(plan.config.max_training_seconds, settings.training_max_seconds)
     # Noted first: should this run die now, the next one knows what to stop.
     leases.note_training_job(settings.state_table, files.catalog, event["execution"], name)
@@ -31,13 +32,19 @@ def lambda_handler(event: dict[str, Any], context: LambdaContext) -> dict[str, o
             name=name,
             image=plan.image,
             role_arn=settings.sagemaker_role_arn,
-            hyperparameters=plan.hyperparameters,
-            train_uri=uri(settings.artifacts_bucket, files.train),
-            test_uri=uri(settings.artifacts_bucket, files.test),
+            hyperparameters=plan.models[model],
+            channels={
+                channel: uri(settings.artifacts_bucket, prefix)
+                for channel, prefix in files.channels(model).items()
+            },
             output_uri=uri(settings.artifacts_bucket, files.model),
             instance_type=settings.training_instance_type,
             max_seconds=max_seconds,
-            tags={"matinee:catalog": files.catalog, "matinee:run": files.run_id},
+            tags={
+                "matinee:catalog": files.catalog,
+                "matinee:run": files.run_id,
+                "matinee:model": model,
+            },
         )
     )
     metrics.add_metric("TrainingJobsStarted", MetricUnit.Count, 1)

@@ -13,9 +13,10 @@ from recommender.errors import InvalidRequestError
 from recommender.features import Float64s, Integers
 from recommender.model.machine import link as linked
 from recommender.model.pair_model import PairModel
-from recommender.model.ranking import popular_items, top_items
-from recommender.model.seen_items import SeenItems
-from recommender.predictor_types import BINARY_CLASSIFIER
+from recommender.model.ranking import popular_items, popular_lists, top_items
+from recommender.model.seen_items import UNKNOWN, SeenItems
+from recommender.model_names import RANKING
+from recommender.predictor_types import BINARY_CLASSIFIER, REGRESSOR
 
 
 @dataclass(frozen=True)
@@ -26,7 +27,10 @@ class ServedRun:
         run_id: its name.
         vocabulary: the ids that its numbers mean.
         titles: item id -> title.
-        model: the machine, folded into users and items.
+        like: the like model, folded into users and items, if the run has one that can be used.
+        ranking: its ranking model, likewise.
+        ranks: whether its lists are a ranking model's to make: without one that can be used they
+            are the popular items. Else they are the like model's.
         seen: what each user rated.
         item_likes: ``(items,)`` int64 likes of each item in train.
         like_threshold: the rating from which on an item is liked.
@@ -37,12 +41,19 @@ class ServedRun:
     run_id: str
     vocabulary: Vocabulary
     titles: dict[str, str]
-    model: PairModel
+    like: PairModel | None
+    ranking: PairModel | None
+    ranks: bool
     seen: SeenItems
     item_likes: Integers
     like_threshold: float
     top_n: int
     features: SideFeatures
+
+    @property
+    def list_maker(self) -> PairModel | None:
+        """The model that makes lists, if one does."""
+        return self.ranking if self.ranks else self.like
 
     def numbers_of(self, pairs: Sequence[tuple[str, str]]) -> tuple[Integers, Integers]:
         """Look pairs of ids up: ``(n,)`` numbers of users and of items, -1 for unknown ones."""
@@ -64,18 +75,20 @@ def predictions(
         scores: ``(n,)`` probabilities of a like or, of a regressor, ratings.
         threshold: from which on a pair is liked: a probability, 0.5 if there is none. Only of a
             regressor that tells no such probabilities it is a rating, the catalog's
-            ``like_threshold`` if there is none.
+            ``like_threshold`` if there is none. Without a like model it is a score of the ranking
+            model, 0.5 if there is none: half way from a stranger to a sure choice.
 
     Raises:
         InvalidRequestError: the threshold is a rating, and the model tells probabilities.
     """
     least = _like_threshold(run, threshold)
-    link = run.model.like_link
+    link = run.like.like_link if run.like else None
     judged_by = scores if link is None else link.probabilities(scores)
     users, items = run.numbers_of(pairs)
-    told = _items(run, [item for _, item in pairs], scores)
+    told = _items(run, [item for _, item in pairs], scores, None if link is None else judged_by)
     return {
         "model_version": run.run_id,
+        **({} if run.like else {"scored_by": RANKING}),
         "predictions": [
             {
                 "user": user,
@@ -97,9 +110,10 @@ def predictions(
 
 
 def _like_threshold(run: ServedRun, wanted: float | None) -> float:
-    has_link = run.model.like_link is not None
+    has_link = run.like is not None and run.like.like_link is not None
     if wanted is None:
-        is_probability = has_link or run.model.predictor_type == BINARY_CLASSIFIER
+        rates = run.like is not None and run.like.predictor_type == REGRESSOR
+        is_probability = has_link or not rates
         return 0.5 if is_probability else run.like_threshold
     if has_link and not 0 <= wanted <= 1:
         raise InvalidRequestError(
@@ -108,75 +122,118 @@ def _like_threshold(run: ServedRun, wanted: float | None) -> float:
     return wanted
 
 
-def recommendations(run: ServedRun, user: str, request: RecommendationRequest) -> dict[str, object]:
+def recommendations(
+    run: ServedRun, likes: ServedRun | None, user: str, request: RecommendationRequest
+) -> dict[str, object]:
     """Name a user's best items; those that most people like when the user is unknown.
 
     Args:
-        run: the run that serves.
+        run: the run whose lists these are.
+        likes: the run whose like model serves, if one does.
         user: as the path has it. API Gateway leaves percent-encoding in place, so the id is looked
             up both as it stands and decoded.
         request: how many items, and whether those that the user rated are left out.
     """
     numbers = run.vocabulary.user_numbers
     name = user if user in numbers else unquote(user)
-    number = numbers.get(name, -1)
-    if number >= 0:
+    number = numbers.get(name, UNKNOWN)
+    machine = run.list_maker
+    if number != UNKNOWN and machine is not None:
         seen = run.seen if request.exclude_seen else None
-        found, _ = top_items(run.model, np.array([number]), request.limit, seen)
-        items = found[0][found[0] >= 0]
+        found, raw = top_items(machine, np.array([number]), request.limit, seen)
+        there = found[0] >= 0
+        told = _list(run, likes, name, found[0][there], raw[0][there])
     else:
-        items = popular_items(run.item_likes, request.limit)
-    scores = run.model.predict_pairs(np.full(len(items), number), items)
+        told = _popular(run, likes, name, popular_items(run.item_likes, request.limit))
     return {
         "user": name,
-        "user_known": number >= 0,
-        "basis": "personal" if number >= 0 else "popular",
+        "user_known": number != UNKNOWN,
+        "basis": "personal" if number != UNKNOWN and machine is not None else "popular",
         "model_version": run.run_id,
-        "items": _numbered_items(run, items, scores),
+        "items": told,
     }
 
 
-def lists(run: ServedRun, first: int, last: int) -> list[dict[str, object]]:
+def lists(
+    run: ServedRun, likes: ServedRun | None, first: int, last: int
+) -> list[dict[str, object]]:
     """Name the best items of the users ``first`` to ``last`` (exclusive) that they did not rate.
 
+    Where no model makes lists, they are the most popular items, and say so.
+
     Returns:
-        ``{"user", "items"}`` for each, an item as `recommendations` tells it.
+        ``{"user", "basis", "items"}`` for each, an item as `recommendations` tells it.
     """
-    found, raw = top_items(run.model, np.arange(first, last), run.top_n, run.seen)
-    scores = linked(raw, run.model.predictor_type)
-    there = found >= 0
-    return [
-        {
-            "user": run.vocabulary.users[first + at],
-            "items": _numbered_items(run, found[at][there[at]], scores[at][there[at]]),
-        }
-        for at in range(last - first)
-    ]
+    machine = run.list_maker
+    users = np.arange(first, last)
+    if machine is not None:
+        found, raw = top_items(machine, users, run.top_n, run.seen)
+    else:
+        found = popular_lists(run.item_likes, users, run.top_n, run.seen)
+        raw = np.zeros(found.shape)
+    rows: list[dict[str, object]] = []
+    for at, user in enumerate(run.vocabulary.users[first:last]):
+        there = found[at] >= 0
+        if machine is None:
+            basis, told = "popular", _popular(run, likes, user, found[at][there])
+        else:
+            basis, told = "personal", _list(run, likes, user, found[at][there], raw[at][there])
+        rows.append({"user": user, "basis": basis, "items": told})
+    return rows
 
 
-def _numbered_items(run: ServedRun, items: Integers, scores: Float64s) -> list[dict[str, object]]:
-    names = run.vocabulary.items
-    return list(_items(run, [names[item] for item in items.tolist()], scores))
+def _list(
+    run: ServedRun, likes: ServedRun | None, user: str, items: Integers, raw: Float64s
+) -> list[dict[str, object]]:
+    """Tell a list of the ranking model with its scores; of the like model, with its predictions."""
+    names = [run.vocabulary.items[item] for item in items.tolist()]
+    if run.ranks:
+        return _items(run, names, raw, _chances(likes, user, names))
+    assert run.like is not None  # noqa: S101  # somebody made the list
+    scores = linked(raw, run.like.predictor_type)
+    link = run.like.like_link
+    return _items(run, names, scores, None if link is None else link.probabilities(scores))
 
 
-def _items(run: ServedRun, items: Sequence[str], scores: Float64s) -> list[dict[str, object]]:
+def _popular(
+    run: ServedRun, likes: ServedRun | None, user: str, items: Integers
+) -> list[dict[str, object]]:
+    """Tell popular items, whose score is how many people like them."""
+    names = [run.vocabulary.items[item] for item in items.tolist()]
+    scores = run.item_likes[items].astype(np.float64)
+    return _items(run, names, scores, _chances(likes, user, names))
+
+
+def _chances(likes: ServedRun | None, user: str, items: Sequence[str]) -> Float64s | None:
+    """How likely a user likes items, if the like model tells that: its own ids may be others."""
+    if likes is None or likes.like is None:
+        return None
+    model = likes.like
+    scores = model.predict_pairs(*likes.numbers_of([(user, item) for item in items]))
+    if model.predictor_type == BINARY_CLASSIFIER:
+        return scores
+    return None if model.like_link is None else model.like_link.probabilities(scores)
+
+
+def _items(
+    run: ServedRun, items: Sequence[str], scores: Float64s, chances: Float64s | None
+) -> list[dict[str, object]]:
     """Say of items what people are told: id, title, score, and how likely it is a like.
 
     Args:
-        run: whose scores they are.
+        run: whose titles they have.
         items: ids.
-        scores: ``(n,)`` probabilities of a like or, of a regressor, ratings.
+        scores: ``(n,)`` of the model that chose or scored them.
+        chances: ``(n,)`` probabilities of a like beside them, if they are known.
 
     Returns:
-        ``n`` objects; only of a regressor that knows how its ratings become likes they have a
-        ``like_probability`` beside the ``score``.
+        ``n`` objects.
     """
     told: list[dict[str, object]] = [
         {"item": item, "title": run.titles.get(item), "score": score}
         for item, score in zip(items, scores.tolist(), strict=True)
     ]
-    if run.model.like_link is not None:
-        chances = run.model.like_link.probabilities(scores).tolist()
-        for one, chance in zip(told, chances, strict=True):
+    if chances is not None:
+        for one, chance in zip(told, chances.tolist(), strict=True):
             one["like_probability"] = chance
     return told

@@ -2,9 +2,9 @@
 
 The item's attributes: ``owner`` (name of the execution that holds it; absent when free), ``fence``
 (grows with every owner), ``dirty`` (something arrived since the owner looked at the bucket),
-``run_id`` and ``training_job`` (what to clean up after), ``progress`` (how far the owner's encoding
-has come, for people to look at), ``predecessor`` and ``ended_run`` (who gave the lease back last,
-and its run: a last step that is repeated finds what it did).
+``run_id`` and ``training_jobs`` (what to clean up after), ``progress`` (how far the owner's
+encoding has come, for people to look at), ``predecessor`` and ``ended_run`` (who gave the lease
+back last, and its run: a last step that is repeated finds what it did).
 """
 
 from collections.abc import Callable, Mapping
@@ -34,7 +34,7 @@ class Lease:
     dirty: bool
     predecessor: str | None
     run_id: str | None
-    training_job: str | None
+    training_jobs: tuple[str, ...]
     ended_run: str | None = None
 
     def run_of(self, execution: str) -> str | None:
@@ -60,7 +60,7 @@ def read(table: str, catalog: str) -> Lease:
         dirty=values.get("dirty", {}).get("BOOL", False),
         predecessor=text("predecessor"),
         run_id=text("run_id"),
-        training_job=text("training_job"),
+        training_jobs=tuple(sorted(values.get("training_jobs", {}).get("SS", ()))),
         ended_run=text("ended_run"),
     )
 
@@ -84,7 +84,7 @@ def take(table: str, found: Lease) -> str | None:
         table,
         found.catalog,
         "SET #owner = :new, fence = :next, dirty = :no "
-        "REMOVE predecessor, ended_run, run_id, training_job, progress",
+        "REMOVE predecessor, ended_run, run_id, training_jobs, progress",
         condition,
         values,
     )
@@ -138,13 +138,13 @@ def note_progress(
 
 
 def note_training_job(table: str, catalog: str, owner: str, job: str) -> None:
-    """Remember the training job before it starts, so that whoever comes next can stop it.
+    """Remember a training job before it starts, so that whoever comes next can stop it.
 
     Raises:
         LeaseLostError: another run owns the catalog.
     """
-    update = "SET training_job = :value REMOVE progress"  # encoding is over
-    _update_held(table, catalog, owner, update, _text(job))
+    update = "ADD training_jobs :value REMOVE progress"  # encoding is over
+    _update_held(table, catalog, owner, update, {"SS": [job]})
 
 
 def check_held(table: str, catalog: str, owner: str) -> Lease:
@@ -173,7 +173,7 @@ def give_back(table: str, catalog: str, owner: str) -> str | None:
             return None
         if lease.owner != owner:
             return lease.owner if lease.predecessor == owner else None
-        ended = "predecessor = :owner, ended_run = :run REMOVE run_id, training_job, progress"
+        ended = "predecessor = :owner, ended_run = :run REMOVE run_id, training_jobs, progress"
         values = {":owner": _text(owner), ":run": _text(lease.run_id or owner)}
         if lease.dirty:
             name = _execution_name(catalog, lease.fence + 1)

@@ -8,11 +8,9 @@ from recommender.catalog.feature_columns import FeatureColumn
 from recommender.catalog.gate import Gate, GateSettings, gate_of
 from recommender.catalog.ranking import Ranking, RankingSettings, ranking_of
 from recommender.catalog.schema import Features, Split, Training, read_document
+from recommender.model_names import MODELS
 from recommender.predictor_types import BINARY_CLASSIFIER
 from recommender.ratings.form import RatingForm
-
-LIKE, RANKING = MODELS = ("like", "ranking")
-"""The models of a run: how would she rate it, and what should she see."""
 
 
 @dataclass(frozen=True)

@@ -90,6 +90,8 @@ class Dataset:
         seen_counts: ``(users,)`` how many items each user rated, on either side.
         seen_items: those items' numbers, user after user, ascending.
         features: the side features of users and items.
+        lowest: the lowest rating of train.
+        highest: the highest.
         left_out: why other columns of the side files are no features, for the report.
         rows_read: how many rows were read and usable, whether they count or not.
         encoded_rows: how many of these `records` has passed by now.
@@ -147,6 +149,7 @@ class Dataset:
             self._firsts.append((tally.rows[TRAIN], tally.rows[TEST]))
             self.item_likes += liked
             tally.add(part)
+        self.lowest, self.highest = tally.lowest, tally.highest
         outcomes = np.bincount(self._outcomes, minlength=4)
         self.counts = counts_of(rows.files, rows.rejects.count, self.vocabulary, tally, outcomes)
         check_suitable(catalog, tally, config, self.counts)

@@ -4,15 +4,20 @@ from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from itertools import groupby
 
+import numpy as np
+
 from recommender.catalog.config import CatalogConfig
 from recommender.catalog.gate import LIKE_METRICS, RANKING_METRICS, RATING_METRICS, misplaced_limit
 from recommender.catalog.side_features import SideFeatures
+from recommender.dataset.encoding import Dataset
 from recommender.dataset.vocabulary import Vocabulary
 from recommender.errors import InvalidConfigError
-from recommender.predictor_types import BINARY_CLASSIFIER
+from recommender.model_names import LIKE, RANKING
+from recommender.predictor_types import BINARY_CLASSIFIER, REGRESSOR
 
 _LONGEST = 256  # characters of a value that SageMaker takes
 _GIBBS = "gibbs"
+_ALS = "als"
 
 
 def resolve_features(config: CatalogConfig, stack: Mapping[str, str]) -> CatalogConfig:
@@ -56,6 +61,29 @@ def check_limits(key: str, config: CatalogConfig, stack: Mapping[str, str]) -> N
         raise InvalidConfigError(key, f"$.gate.{path}", reason)
 
 
+def models_of(
+    stack: Mapping[str, Mapping[str, str]], config: CatalogConfig, dataset: Dataset
+) -> dict[str, dict[str, str]]:
+    """Put together what the training job of each of a run's models is given.
+
+    Args:
+        stack: what every catalog starts from, by model.
+        config: the catalog's settings.
+        dataset: what the run trains on.
+
+    Returns:
+        Model -> hyperparameters, in the order of `MODELS`.
+    """
+    found: dict[str, dict[str, str]] = {}
+    if LIKE in config.models:
+        found[LIKE] = job_hyperparameters(stack[LIKE], config, dataset.vocabulary, dataset.features)
+    if RANKING in config.models:
+        threshold = np.array([config.like_threshold], np.float32)
+        (least,) = config.ranking.weigh(threshold, dataset.lowest, dataset.highest).tolist()
+        found[RANKING] = ranking_hyperparameters(stack[RANKING], config, dataset.vocabulary, least)
+    return found
+
+
 def job_hyperparameters(
     stack: Mapping[str, str],
     config: CatalogConfig,
@@ -84,6 +112,39 @@ def job_hyperparameters(
         found["like_threshold"] = f"{config.like_threshold:.9g}"
         found["field_sizes"] = _field_sizes(vocabulary, features)
     return found
+
+
+def ranking_hyperparameters(
+    stack: Mapping[str, str],
+    config: CatalogConfig,
+    vocabulary: Vocabulary,
+    like_weight: float,
+) -> dict[str, str]:
+    """Put together what the ranking model's training job is given.
+
+    Args:
+        stack: what every catalog starts from. With a ``solver`` it is Matinee's own image, which
+            factorizes weighted pairs; without one the built-in image tells rated pairs from others.
+        config: the catalog's settings, which replace it.
+        vocabulary: the columns.
+        like_weight: how much the smallest like counts.
+    """
+    found = {
+        **stack,
+        **config.ranking.hyperparameters,
+        "feature_dim": str(vocabulary.dimension),
+        "predictor_type": BINARY_CLASSIFIER,
+    }
+    if factorizes_weights(found):
+        found["predictor_type"] = REGRESSOR
+        found["field_sizes"] = f"{len(vocabulary.users)},{len(vocabulary.items)}"
+        found["like_threshold"] = f"{like_weight:.9g}"
+    return found
+
+
+def factorizes_weights(hyperparameters: Mapping[str, str]) -> bool:
+    """Whether the ranking channel holds weighted pairs, not rated and sampled ones."""
+    return hyperparameters.get("solver") == _ALS
 
 
 def learns_from_ratings(hyperparameters: Mapping[str, str]) -> bool:

@@ -4,6 +4,8 @@ import hashlib
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, cast
 
+from recommender.model_names import LIKE
+
 if TYPE_CHECKING:
     from mypy_boto3_sagemaker.literals import (
         ProductionVariantInstanceTypeType,
@@ -21,8 +23,15 @@ _LONGEST_NAME = 63
 
 
 def resource_name(prefix: str, run_id: str) -> str:
-    """Name of a run's training job, model and endpoint config."""
+    """Name of what a run makes in SageMaker: model, endpoint config."""
     return _bounded(f"{prefix}-{run_id}")
+
+
+def training_job_name(prefix: str, run_id: str, model: str) -> str:
+    """Name of the training job of one of a run's models; the like model's is the run's own."""
+    return (
+        resource_name(prefix, run_id) if model == LIKE else _bounded(f"{prefix}-{run_id}-{model}")
+    )
 
 
 def endpoint_name(prefix: str, catalog: str) -> str:
@@ -72,8 +81,7 @@ def training_job(
     image: str,
     role_arn: str,
     hyperparameters: Mapping[str, str],
-    train_uri: str,
-    test_uri: str,
+    channels: Mapping[str, str],
     output_uri: str,
     instance_type: str,
     max_seconds: int,
@@ -82,8 +90,7 @@ def training_job(
     """Ask for one training job on one machine.
 
     Args:
-        train_uri: prefix of the train channel, ending in ``/``.
-        test_uri: prefix of the test channel, ending in ``/``.
+        channels: name of a channel -> its prefix, ending in ``/``.
         output_uri: prefix under which ``<name>/output/model.tar.gz`` will lie.
         max_seconds: SageMaker stops the job after that.
     """
@@ -92,7 +99,7 @@ def training_job(
         "AlgorithmSpecification": {"TrainingImage": image, "TrainingInputMode": "File"},
         "RoleArn": role_arn,
         "HyperParameters": dict(hyperparameters),
-        "InputDataConfig": [_channel("train", train_uri), _channel("test", test_uri)],
+        "InputDataConfig": [_channel(*channel) for channel in channels.items()],
         "OutputDataConfig": {"S3OutputPath": output_uri.rstrip("/")},
         "ResourceConfig": {
             "InstanceType": cast("TrainingInstanceTypeType", instance_type),

@@ -51,7 +51,8 @@ def manifest(
     """Put together the record of a run, whatever became of it.
 
     Args:
-        state: the state machine's own, as far as it came.
+        state: what the state machine's own comes to, as far as it came: ``trainings`` by model,
+            ``endpoint``.
     """
     record: dict[str, object] = {
         "catalog": catalog,
@@ -62,7 +63,7 @@ def manifest(
         "finishedAt": finished_at,
     }
     record.update(plan or {})
-    for step in ("training", "trained", "endpoint"):
+    for step in ("trainings", "endpoint"):
         if step in state:
             record[step] = state[step]
     if evaluation is not None:
@@ -94,19 +95,6 @@ def summary(record: Mapping[str, object]) -> str:
 
 def _figures(metrics: Mapping[str, float]) -> str:
     return ", ".join(f"{name.replace('_', ' ')} {value:.4f}" for name, value in metrics.items())
-
-
-def pointer(record: Mapping[str, object]) -> dict[str, object]:
-    """What ``current/<catalog>.json`` says once this run serves."""
-    endpoint = record["endpoint"]
-    assert isinstance(endpoint, Mapping)  # noqa: S101  # a promoted run came past its endpoint
-    return {
-        "catalog": record["catalog"],
-        "runId": record["runId"],
-        "endpointName": endpoint["endpointName"],
-        "endpointConfigName": endpoint["endpointConfigName"],
-        "promotedAt": record["finishedAt"],
-    }
 
 
 _TOLD = (

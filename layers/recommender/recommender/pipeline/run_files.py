@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from recommender.model_names import RANKING
 from recommender.pipeline.snapshots import SnapshotFile
 
 
@@ -31,6 +32,11 @@ class RunFiles:
     def test(self) -> str:
         """Prefix of the test channel."""
         return self.root + "test/"
+
+    @property
+    def ranking(self) -> str:
+        """Prefix of the ranking model's train channel."""
+        return self.root + "ranking/"
 
     @property
     def vocabulary(self) -> str:
@@ -69,8 +75,21 @@ class RunFiles:
 
     @property
     def factors(self) -> str:
-        """The model cut into user and item parts: ``.npz``."""
+        """The like model cut into user and item parts: ``.npz``."""
         return self.root + "factors/factors.npz"
+
+    @property
+    def ranking_factors(self) -> str:
+        """The ranking model, likewise: ``.npz``."""
+        return self.root + "factors/ranking.npz"
+
+    def channels(self, model: str) -> dict[str, str]:
+        """Prefixes that a model's training job reads, by the channel's name."""
+        return (
+            {"train": self.ranking}
+            if model == RANKING
+            else {"train": self.train, "test": self.test}
+        )
 
     @property
     def metrics(self) -> str:

@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 
 from recommender.pipeline.snapshots import Snapshot
 
-CODE_VERSION = "0.2.0"
+CODE_VERSION = "0.3.0"
 """Part of a run's identity: new code may make other tensors of the same files."""
 
 

@@ -9,6 +9,7 @@ from dataclasses import dataclass, fields
 from typing import Self
 
 from recommender.errors import MissingSettingsError
+from recommender.model_names import LIKE, RANKING
 
 
 @dataclass(frozen=True)
@@ -60,21 +61,29 @@ class EncodeRatingsSettings(Settings):
     ratings_bucket: str
     artifacts_bucket: str
     hyperparameters: str
+    ranking_hyperparameters: str
     training_image: str
 
-    def stack_hyperparameters(self) -> dict[str, str]:
-        """What every catalog starts from.
+    def stack_hyperparameters(self) -> dict[str, dict[str, str]]:
+        """What every catalog's models start from, by the model's name.
 
         Raises:
-            MissingSettingsError: the parameter is not a JSON object of strings.
+            MissingSettingsError: a parameter is not a JSON object of strings.
         """
-        try:
-            found = json.loads(self.hyperparameters)
-        except ValueError as error:
-            raise MissingSettingsError([f"HYPERPARAMETERS is not JSON: {error}"]) from error
-        if not isinstance(found, dict) or not all(isinstance(one, str) for one in found.values()):
-            raise MissingSettingsError(["HYPERPARAMETERS is not a JSON object of strings"])
-        return found
+        return {
+            LIKE: _object_of_texts("HYPERPARAMETERS", self.hyperparameters),
+            RANKING: _object_of_texts("RANKING_HYPERPARAMETERS", self.ranking_hyperparameters),
+        }
+
+
+def _object_of_texts(variable: str, text: str) -> dict[str, str]:
+    try:
+        found = json.loads(text)
+    except ValueError as error:
+        raise MissingSettingsError([f"{variable} is not JSON: {error}"]) from error
+    if not isinstance(found, dict) or not all(isinstance(one, str) for one in found.values()):
+        raise MissingSettingsError([f"{variable} is not a JSON object of strings"])
+    return found
 
 
 @dataclass(frozen=True)

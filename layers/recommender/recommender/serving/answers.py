@@ -32,8 +32,8 @@ def recommendations(
     Raises:
         UnknownCatalogError: nothing serves.
     """
-    run = served_runs.serving_run(settings.artifacts_bucket, catalog)
-    return answers.recommendations(run, user, request)
+    run, likes = served_runs.runs_of_lists(settings.artifacts_bucket, catalog)
+    return answers.recommendations(run, likes, user, request)
 
 
 def model(settings: PredictSettings, catalog: str) -> Mapping[str, object]:

@@ -16,21 +16,24 @@ from recommender.dataset.vocabulary import Vocabulary
 from recommender.errors import EndpointFailedError, UnknownCatalogError
 from recommender.features import Float64s
 from recommender.model import factors
+from recommender.model.pair_model import PairModel
 from recommender.model.seen_items import SeenItems
+from recommender.model_names import RANKING
 from recommender.pipeline import jobs
+from recommender.pipeline.pointers import Pointer
 from recommender.pipeline.run_files import RunFiles, pointer_key
 from recommender.recordio.writing import write_rows
 from recommender.serving import side_features
 
 _POINTER_SECONDS = 5.0
 _UPDATES_IN_A_ROW = 5
-_pointers: dict[tuple[str, str], tuple[float, dict[str, object]]] = {}
+_pointers: dict[tuple[str, str], tuple[float, Pointer]] = {}
 _variants: dict[str, str] = {}
 """Endpoint to the variant that answered last: the pointer moves a little after the endpoint."""
 
 
-def pointer(bucket: str, catalog: str) -> dict[str, object]:
-    """Find the serving run of a catalog, at most a few seconds old.
+def pointer(bucket: str, catalog: str) -> Pointer:
+    """Find the serving runs of a catalog, at most a few seconds old.
 
     Raises:
         InvalidCatalogNameError: no catalog can have that name.
@@ -43,18 +46,21 @@ def pointer(bucket: str, catalog: str) -> dict[str, object]:
     found = storage.read_json_if_there(bucket, pointer_key(catalog))
     if found is None:
         raise UnknownCatalogError(catalog)
-    _pointers[key] = (time.monotonic() + _POINTER_SECONDS, found)
-    return found
+    read = Pointer.from_dict(found)
+    _pointers[key] = (time.monotonic() + _POINTER_SECONDS, read)
+    return read
 
 
-def serving_run(bucket: str, catalog: str) -> ServedRun:
-    """Load what the pointer points at."""
-    return load(bucket, catalog, cast("str", pointer(bucket, catalog)["runId"]))
+def runs_of_lists(bucket: str, catalog: str) -> tuple[ServedRun, ServedRun | None]:
+    """Load the run that lists are made of, and the one whose like model serves, if one does."""
+    found = pointer(bucket, catalog)
+    likes = load(bucket, catalog, found.like) if found.like else None
+    return load(bucket, catalog, found.lists), likes
 
 
 def manifest(bucket: str, catalog: str) -> dict[str, object]:
-    """Read the manifest of the serving run."""
-    run_id = cast("str", pointer(bucket, catalog)["runId"])
+    """Read the manifest of the run that was promoted last."""
+    run_id = pointer(bucket, catalog).run_id
     return storage.read_json(bucket, RunFiles(catalog, run_id).manifest)
 
 
@@ -70,7 +76,9 @@ def load(bucket: str, catalog: str, run_id: str) -> ServedRun:
         run_id=run_id,
         vocabulary=vocabulary,
         titles=json.loads(storage.read(bucket, files.titles)),
-        model=factors.from_arrays(storage.read_arrays(bucket, files.factors)),
+        like=_model(bucket, files.factors),
+        ranking=_model(bucket, files.ranking_factors),
+        ranks=RANKING in cast("dict[str, object]", plan.get("models", {})),
         seen=SeenItems(
             cast("NDArray[np.int64]", seen["offsets"]), cast("NDArray[np.int64]", seen["items"])
         ),
@@ -81,10 +89,15 @@ def load(bucket: str, catalog: str, run_id: str) -> ServedRun:
     )
 
 
+def _model(bucket: str, key: str) -> PairModel | None:
+    arrays = storage.read_arrays_if_there(bucket, key)
+    return None if arrays is None else factors.from_arrays(arrays)
+
+
 def score(
     bucket: str, prefix: str, catalog: str, pairs: Sequence[tuple[str, str]]
 ) -> tuple[ServedRun, Float64s]:
-    """Score pairs at the catalog's endpoint.
+    """Score pairs at the catalog's endpoint; without a like model, by the ranking model.
 
     The endpoint may move to a new model at any moment, whose columns mean other users and items.
     So each call names the variant whose vocabulary encoded it, and follows when that has gone.
@@ -96,9 +109,14 @@ def score(
         UnknownCatalogError: nothing serves.
         EndpointFailedError: the endpoint cannot answer.
     """
+    found = pointer(bucket, catalog)
+    if found.like is None:
+        run = load(bucket, catalog, found.lists)
+        if run.ranking is None:
+            raise UnknownCatalogError(catalog)
+        return run, run.ranking.predict_pairs(*run.numbers_of(pairs))
     name = jobs.endpoint_name(prefix, catalog)
-    run_id = cast("str", pointer(bucket, catalog)["runId"])
-    run_id = _variants.get(name, run_id)
+    run_id = _variants.get(name, found.like)
     for _ in range(_UPDATES_IN_A_ROW):
         run = load(bucket, catalog, run_id)
         try:
@@ -116,9 +134,11 @@ def _current_variant(name: str) -> str:
 
 
 def _score_with(run: ServedRun, name: str, pairs: Sequence[tuple[str, str]]) -> Float64s:
+    if run.like is None:
+        raise EndpointFailedError(name, "the run that it serves has no like model")
     users, items = run.numbers_of(pairs)
     # A pair of strangers has no features to send; the model's bias is its answer.
-    scores = run.model.predict_pairs(users, items)
+    scores = run.like.predict_pairs(users, items)
     some = np.flatnonzero((users >= 0) | (items >= 0))
     if len(some):
         # The endpoint's model knows the side features; what they add was not folded away there.

@@ -80,5 +80,5 @@ def _start(
 
 
 def _clean_up(lease: leases.Lease) -> None:
-    if lease.training_job is not None:
-        sagemaker.stop_training_job(lease.training_job)
+    for job in lease.training_jobs:
+        sagemaker.stop_training_job(job)

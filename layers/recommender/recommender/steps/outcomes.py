@@ -5,7 +5,8 @@ from typing import cast
 
 from recommender.aws import leases, storage
 from recommender.errors import LeaseLostError
-from recommender.pipeline.manifests import FINAL, manifest, pointer, summary
+from recommender.pipeline.manifests import FINAL, manifest, summary
+from recommender.pipeline.pointers import Pointer
 from recommender.pipeline.report import render
 from recommender.pipeline.run_files import RunFiles, pointer_key
 from recommender.pipeline.runs import attempt_id
@@ -35,11 +36,13 @@ def open_run(bucket: str, catalog: str, base: str, execution: str) -> tuple[RunF
 def record_outcome(
     bucket: str,
     files: RunFiles,
+    state: Mapping[str, object],
     **facts: object,
 ) -> dict[str, object]:
     """Write manifest and report of a run, from its plan, its evaluation and the state's facts.
 
     Args:
+        state: the state machine's own, as far as it came.
         facts: the remaining arguments of :func:`recommender.pipeline.manifests.manifest`.
     Returns:
         The record; the one that stands when the run serves already. What failed then came after,
@@ -53,12 +56,24 @@ def record_outcome(
         catalog=files.catalog,
         run_id=files.run_id,
         plan=storage.read_json_if_there(bucket, files.plan),
+        state=_by_model(state),
         evaluation=storage.read_json_if_there(bucket, files.metrics),
         **facts,  # type: ignore[arg-type]
     )
     storage.write(bucket, files.report, render(record, summary(record)), "text/html; charset=utf-8")
     storage.write_json(bucket, files.manifest, record)
     return record
+
+
+def _by_model(state: Mapping[str, object]) -> dict[str, object]:
+    """Put what is known of each model's training under its name."""
+    found = dict(state)
+    trainings = cast("list[Mapping[str, Mapping[str, object]]]", state.get("trainings", []))
+    if trainings:
+        found["trainings"] = {
+            cast("str", one["model"]): {**one["training"], **one["trained"]} for one in trainings
+        }
+    return found
 
 
 def move_pointer(bucket: str, table: str, execution: str, record: Mapping[str, object]) -> None:
@@ -75,4 +90,8 @@ def move_pointer(bucket: str, table: str, execution: str, record: Mapping[str, o
         if current is None or current["runId"] != record["runId"]:
             raise LeaseLostError(catalog, execution)
         return
-    storage.write_json(bucket, key, pointer(record))
+    before = storage.read_json_if_there(bucket, key)
+    if before is not None and before["runId"] == record["runId"]:
+        return  # a retry, which must not take its own pointer for what served before
+    moved = Pointer.moved(record, None if before is None else Pointer.from_dict(before))
+    storage.write_json(bucket, key, moved.to_dict())

@@ -11,10 +11,17 @@ from recommender.pipeline.run_files import RunFiles
 
 @dataclass(frozen=True)
 class Plan:
-    """The part of ``plan.json`` that later steps act on."""
+    """The part of ``plan.json`` that later steps act on.
+
+    Attributes:
+        image: what trains and serves.
+        models: model -> the hyperparameters of its training job.
+        config: the catalog's settings.
+        counts: what the run's rows came to.
+    """
 
     image: str
-    hyperparameters: Mapping[str, str]
+    models: Mapping[str, Mapping[str, str]]
     config: CatalogConfig
     counts: Mapping[str, object]
 
@@ -24,7 +31,7 @@ def read_plan(bucket: str, files: RunFiles) -> Plan:
     plan = read_json(bucket, files.plan)
     return Plan(
         image=cast("str", plan["image"]),
-        hyperparameters=cast("Mapping[str, str]", plan["hyperparameters"]),
+        models=cast("Mapping[str, Mapping[str, str]]", plan["models"]),
         config=config_from_dict(cast("dict[str, object]", plan["config"])),
         counts=cast("Mapping[str, object]", plan["counts"]),
     )

@@ -12,9 +12,11 @@ from recommender.aws import storage
 from recommender.dataset import encoding
 from recommender.dataset.deduplication import TEST, TRAIN
 from recommender.dataset.encoding import Dataset, Side
+from recommender.dataset.ranking_rows import RankingRows, kept_out
 from recommender.json_text import json_lines
 from recommender.lookahead import ahead
-from recommender.pipeline.hyperparameters import learns_from_ratings
+from recommender.model_names import LIKE, RANKING
+from recommender.pipeline.hyperparameters import factorizes_weights, learns_from_ratings
 from recommender.pipeline.jobs import RECORDIO
 from recommender.pipeline.run_files import RunFiles
 from recommender.pipeline.snapshots import Snapshot
@@ -27,22 +29,29 @@ def write(
     files: RunFiles,
     inputs: Inputs,
     dataset: Dataset,
-    hyperparameters: Mapping[str, str],
+    models: Mapping[str, Mapping[str, str]],
     report: Report = silent,
     threads: Executor | None = None,
 ) -> dict[str, int]:
     """Write channels, vocabulary, titles, pairs and rejects of a run.
 
     Args:
-        hyperparameters: the training job's; they tell what the channels' labels are to be.
+        models: model -> its job's hyperparameters, which tell what the channels' labels are to be.
         threads: write what does not depend on each other side by side.
 
     Returns:
-        Bytes of the train and the test channel: ``train_bytes``, ``test_bytes``.
+        Bytes of the channels: ``train_bytes``, ``test_bytes``, ``ranking_bytes``; 0 of a model
+        that is not trained.
     """
-    as_rated = learns_from_ratings(hyperparameters)
-    shards = inputs.config.train_shards
-    sizes = _write_channels(bucket, files, shards, dataset, report, as_rated=as_rated)
+    sizes = {"train_bytes": 0, "test_bytes": 0, "ranking_bytes": 0}
+    if LIKE in models:
+        as_rated = learns_from_ratings(models[LIKE])
+        shards = inputs.config.train_shards
+        sizes |= _write_channels(bucket, files, shards, dataset, report, as_rated=as_rated)
+    if RANKING in models:
+        rows = RankingRows(dataset, inputs.config.ranking, kept_out(dataset.vocabulary))
+        weighted = factorizes_weights(models[RANKING])
+        sizes["ranking_bytes"] = _write_ranking(bucket, files, rows, threads, weighted=weighted)
     writes = _smaller_files(bucket, files, inputs, dataset)
     for _ in ahead(lambda write: write(), writes, threads):
         pass
@@ -84,6 +93,15 @@ def _write_channels(
     return {"train_bytes": sum(one.size for one in train), "test_bytes": test.size}
 
 
+def _write_ranking(
+    bucket: str, files: RunFiles, rows: RankingRows, threads: Executor | None, *, weighted: bool
+) -> int:
+    with storage.Upload(bucket, f"{files.ranking}part-00000.pbr", RECORDIO) as upload:
+        for records in rows.weighted(threads) if weighted else rows.sampled():
+            upload.write(records)
+    return upload.size
+
+
 def _pairs(inputs: Inputs, dataset: Dataset) -> Iterator[storage.Column]:
     """The rows of both sides as numbers, column by column."""
     config = inputs.config
@@ -97,6 +115,10 @@ def _pairs(inputs: Inputs, dataset: Dataset) -> Iterator[storage.Column]:
         yield storage.Column(f"{name}_items", "<i4", size, (part.items for part in blocks()))
         labels = (encoding.labels(part.ratings, config) for part in blocks())
         yield storage.Column(f"{name}_labels", "<f4", size, labels)
+        if RANKING in config.models:
+            scale = dataset.lowest, dataset.highest
+            weights = (config.ranking.weigh(part.ratings, *scale) for part in blocks())
+            yield storage.Column(f"{name}_weights", "<f4", size, weights)
     likes = (encoding.likes(part.ratings, config) for part in dataset.blocks(TEST))
     yield storage.Column("test_likes", "|b1", dataset.rows_of(TEST), likes)
 
@@ -120,7 +142,7 @@ def write_plan(
     dataset: Dataset,
     sizes: Mapping[str, int],
     image: str,
-    hyperparameters: Mapping[str, str],
+    models: Mapping[str, Mapping[str, str]],
 ) -> dict[str, object]:
     """Write the plan: what was read, what came of it, how to train."""
     counts = {**dataset.counts, **sizes}
@@ -133,8 +155,9 @@ def write_plan(
             "refusedFiles": refused,
             "config": inputs.config.to_dict(),
             "image": image,
-            "hyperparameters": dict(hyperparameters),
+            "models": {name: dict(given) for name, given in models.items()},
             "counts": counts,
+            "scale": {"lowest": dataset.lowest, "highest": dataset.highest},
             "rejects": {
                 "count": inputs.rows.rejects.count,
                 "kept": len(inputs.rejects),

@@ -19,13 +19,8 @@ def lambda_handler(event: dict[str, Any], context: LambdaContext) -> dict[str, o
     settings = EvaluateModelSettings.from_environ(os.environ)
     files = RunFiles(event["catalog"], event["runId"])
     plan = read_plan(settings.artifacts_bucket, files)
-    result = evaluations.evaluate(settings.artifacts_bucket, files, plan, event["modelUri"])
+    result = evaluations.evaluate(settings.artifacts_bucket, files, plan, event["trainings"])
     for name, value in result.metrics.items():
         metrics.add_metric(f"Challenger.{name}", MetricUnit.NoUnit, value)
     logger.info(result.verdict, extra={"run": files.run_id, "reasons": result.reasons})
-    return {
-        "verdict": result.verdict,
-        "reasons": result.reasons,
-        "metrics": result.metrics,
-        "shards": result.shards,
-    }
+    return result.to_dict()

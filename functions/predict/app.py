@@ -11,7 +11,7 @@ from aws_lambda_powertools.logging import correlation_paths
 from aws_lambda_powertools.metrics import MetricUnit
 from aws_lambda_powertools.utilities.typing import LambdaContext
 from recommender.api.problems import MEDIA_TYPE, of_error, problem
-from recommender.api.requests import parse_predictions, parse_recommendations
+from recommender.api.requests import parse_predictions, parse_recommendations, parse_session
 from recommender.errors import EndpointFailedError, RecommenderError, ServiceError
 from recommender.json_text import utf8
 from recommender.observability import logger, metrics
@@ -35,6 +35,14 @@ def recommendations(catalog: str, user: str) -> Response[str]:
     """Name a user's best items."""
     request = parse_recommendations(app.current_event.query_string_parameters)
     return _answer(answers.recommendations(_settings(), catalog, user, request))
+
+
+@app.post("/v1/catalogs/<catalog>/recommendations")
+def session(catalog: str) -> Response[str]:
+    """Recommend items to somebody who is known by some ratings alone."""
+    event = app.current_event
+    request = parse_session(event.body, is_base64=bool(event.is_base64_encoded))
+    return _answer(answers.session(_settings(), catalog, request))
 
 
 @app.get("/v1/catalogs/<catalog>/model")

@@ -1,16 +1,18 @@
 """What a run answers, as values ready for JSON: the same words in the API and in batch files."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from urllib.parse import unquote
 
 import numpy as np
 
-from recommender.api.requests import RecommendationRequest
+from recommender.api.requests import RecommendationRequest, SessionRequest
 from recommender.catalog.side_features import SideFeatures
 from recommender.dataset.vocabulary import Vocabulary
 from recommender.errors import InvalidRequestError
-from recommender.features import Float64s, Integers
+from recommender.features import Float32s, Float64s, Integers
+from recommender.model.fold_in import FoldedUsers, FoldIn
 from recommender.model.machine import link as linked
 from recommender.model.pair_model import PairModel
 from recommender.model.ranking import popular_items, popular_lists, top_items
@@ -36,6 +38,7 @@ class ServedRun:
         like_threshold: the rating from which on an item is liked.
         top_n: how many items each user is recommended.
         features: what the endpoint's rows hold beside user and item.
+        weigh: tells how much ratings count for the ranking model.
     """
 
     run_id: str
@@ -49,6 +52,14 @@ class ServedRun:
     like_threshold: float
     top_n: int
     features: SideFeatures
+    weigh: Callable[[Float32s], Float32s]
+
+    @cached_property
+    def fold_in(self) -> FoldIn | None:
+        """What folds strangers into the ranking model, if that can be done."""
+        if self.ranking is None or self.ranking.objective is None:
+            return None
+        return FoldIn.of(self.ranking)
 
     @property
     def list_maker(self) -> PairModel | None:
@@ -154,6 +165,48 @@ def recommendations(
     }
 
 
+def session(run: ServedRun, likes: ServedRun | None, request: SessionRequest) -> dict[str, object]:
+    """Recommend items to somebody who is known by some ratings alone. Nothing is kept of them.
+
+    Where no ranking model can fold strangers in, or it knows none of the items, the answer is the
+    popular items, and says so.
+
+    Returns:
+        ``basis`` "ratings" or "popular", how many of the items are known, and the items; with
+        ``explain`` each with ``because``: what the known items add to its score, the most first.
+    """
+    numbers = [run.vocabulary.item_numbers.get(item, UNKNOWN) for item, _ in request.ratings]
+    rated = np.array(numbers, np.int64)
+    best = np.array([np.inf if r is None else r for _, r in request.ratings], np.float32)
+    fold_in = run.fold_in
+    answer: dict[str, object] = {"model_version": run.run_id}
+    known = np.unique(rated[rated != UNKNOWN])
+    if fold_in is None or not known.size:
+        items = popular_items(run.item_likes, request.limit + known.size)
+        items = items[~np.isin(items, known)][: request.limit]
+        told = _popular(run, likes, "", items)
+        return {**answer, "basis": "popular", "items_known": int(known.size), "items": told}
+    weights = run.weigh(best)
+    vector, _ = fold_in.user(rated, weights)
+    stranger = fold_in.model_of(FoldedUsers(vector[None], np.array([known.size])))
+    seen = SeenItems(np.array([0, known.size]), known)
+    found, raw = top_items(stranger, np.zeros(1, np.int64), request.limit, seen)
+    items, scores = found[0][found[0] >= 0], raw[0][found[0] >= 0]
+    told = _items(run, _names(run, items), scores, _chances(likes, "", _names(run, items)))
+    if request.explain:
+        why = fold_in.explain(rated, weights, items)
+        for one, shown, shares in zip(told, why.items, why.shares.tolist(), strict=True):
+            one["because"] = [
+                {"item": name, "title": run.titles.get(name), "share": share}
+                for name, share in zip(_names(run, shown), shares, strict=True)
+            ]
+    return {**answer, "basis": "ratings", "items_known": int(known.size), "items": told}
+
+
+def _names(run: ServedRun, items: Integers) -> list[str]:
+    return [run.vocabulary.items[item] for item in items.tolist()]
+
+
 def lists(
     run: ServedRun, likes: ServedRun | None, first: int, last: int
 ) -> list[dict[str, object]]:
@@ -186,7 +239,7 @@ def _list(
     run: ServedRun, likes: ServedRun | None, user: str, items: Integers, raw: Float64s
 ) -> list[dict[str, object]]:
     """Tell a list of the ranking model with its scores; of the like model, with its predictions."""
-    names = [run.vocabulary.items[item] for item in items.tolist()]
+    names = _names(run, items)
     if run.ranks:
         return _items(run, names, raw, _chances(likes, user, names))
     assert run.like is not None  # noqa: S101  # somebody made the list
@@ -199,7 +252,7 @@ def _popular(
     run: ServedRun, likes: ServedRun | None, user: str, items: Integers
 ) -> list[dict[str, object]]:
     """Tell popular items, whose score is how many people like them."""
-    names = [run.vocabulary.items[item] for item in items.tolist()]
+    names = _names(run, items)
     scores = run.item_likes[items].astype(np.float64)
     return _items(run, names, scores, _chances(likes, user, names))
 

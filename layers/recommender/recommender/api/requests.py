@@ -2,7 +2,7 @@
 
 import base64
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import NoReturn
 
@@ -10,6 +10,7 @@ from recommender.errors import InvalidRequestError
 
 MAX_PAIRS = 1000
 MAX_LIMIT = 100
+MAX_RATINGS = 1000
 MAX_ID_LENGTH = 256
 
 
@@ -32,6 +33,15 @@ class RecommendationRequest:
     exclude_seen: bool
 
 
+@dataclass(frozen=True)
+class SessionRequest:
+    """Items that somebody rated just now, with the ratings, and how many others are wanted."""
+
+    ratings: tuple[tuple[str, float | None], ...]
+    limit: int
+    explain: bool
+
+
 def parse_predictions(body: str | None, *, is_base64: bool = False) -> PredictionRequest:
     """Read ``{"pairs": [{"user": "196", "item": "242"}], "threshold": 0.5}``.
 
@@ -44,16 +54,7 @@ def parse_predictions(body: str | None, *, is_base64: bool = False) -> Predictio
     Raises:
         InvalidRequestError: it is something else; the message says where and what was expected.
     """
-    try:
-        text = base64.b64decode(body or "", validate=True) if is_base64 else body or ""
-        document = json.loads(text, parse_constant=_refuse_constant)
-    except (ValueError, RecursionError) as error:
-        raise InvalidRequestError("body", f"is not JSON: {error}") from error
-    if not isinstance(document, dict):
-        raise InvalidRequestError("body", 'expected an object with "pairs"')
-    unknown = sorted(set(document) - {"pairs", "threshold"})
-    if unknown:
-        raise InvalidRequestError(f"$.{unknown[0]}", 'unknown field; known: "pairs", "threshold"')
+    document = _document(body, ("pairs", "threshold"), is_base64=is_base64)
     pairs = document.get("pairs")
     if not isinstance(pairs, list) or not 1 <= len(pairs) <= MAX_PAIRS:
         found = f"{len(pairs)} of them" if isinstance(pairs, list) else json.dumps(pairs)[:80]
@@ -62,6 +63,33 @@ def parse_predictions(body: str | None, *, is_base64: bool = False) -> Predictio
         tuple(_pair(at, pair) for at, pair in enumerate(pairs)),
         _threshold(document.get("threshold")),
     )
+
+
+def parse_session(body: str | None, *, is_base64: bool = False) -> SessionRequest:
+    """Read ``{"ratings": [{"item": "50", "rating": 5}], "limit": 10, "explain": true}``.
+
+    A rating may be left out: then the item counts as one of the best.
+
+    Args:
+        body: the request's, in UTF-8 if it is base64 of bytes.
+        is_base64: whether it is.
+
+    Raises:
+        InvalidRequestError: it is something else; the message says where and what was expected.
+    """
+    document = _document(body, ("ratings", "limit", "explain"), is_base64=is_base64)
+    ratings = document.get("ratings")
+    if not isinstance(ratings, list) or not 1 <= len(ratings) <= MAX_RATINGS:
+        found = f"{len(ratings)} of them" if isinstance(ratings, list) else json.dumps(ratings)[:80]
+        raise InvalidRequestError(
+            "$.ratings", f"expected 1 to {MAX_RATINGS} ratings, found {found}"
+        )
+    limit, explain = document.get("limit", 10), document.get("explain", False)
+    if isinstance(limit, bool) or not isinstance(limit, int) or not 1 <= limit <= MAX_LIMIT:
+        raise InvalidRequestError("$.limit", f"expected 1 to {MAX_LIMIT}, found {limit!r}"[:120])
+    if not isinstance(explain, bool):
+        raise InvalidRequestError("$.explain", f"expected true or false, found {explain!r}"[:120])
+    return SessionRequest(tuple(_rating(at, one) for at, one in enumerate(ratings)), limit, explain)
 
 
 def parse_recommendations(query: Mapping[str, str]) -> RecommendationRequest:
@@ -77,6 +105,34 @@ def parse_recommendations(query: Mapping[str, str]) -> RecommendationRequest:
     if exclude not in ("true", "false"):
         raise InvalidRequestError("exclude_seen", f"expected true or false, found {exclude[:40]!r}")
     return RecommendationRequest(int(text), exclude == "true")
+
+
+def _document(body: str | None, known: Sequence[str], *, is_base64: bool) -> dict[str, object]:
+    """Read a body as an object of known fields, the first of which is what it is about."""
+    try:
+        text = base64.b64decode(body or "", validate=True) if is_base64 else body or ""
+        document = json.loads(text, parse_constant=_refuse_constant)
+    except (ValueError, RecursionError) as error:
+        raise InvalidRequestError("body", f"is not JSON: {error}") from error
+    if not isinstance(document, dict):
+        raise InvalidRequestError("body", f'expected an object with "{known[0]}"')
+    unknown = sorted(set(document) - set(known))
+    if unknown:
+        names = ", ".join(f'"{name}"' for name in known)
+        raise InvalidRequestError(f"$.{unknown[0]}", f"unknown field; known: {names}")
+    return document
+
+
+def _rating(at: int, one: object) -> tuple[str, float | None]:
+    where = f"$.ratings[{at}]"
+    if not isinstance(one, dict) or not {"item"} <= set(one) <= {"item", "rating"}:
+        raise InvalidRequestError(where, 'expected {"item": ..., "rating": ...}')
+    rating = one.get("rating")
+    if rating is not None and (
+        isinstance(rating, bool) or not isinstance(rating, (int, float)) or abs(rating) > 1e9
+    ):
+        raise InvalidRequestError(f"{where}.rating", f"expected a number, found {rating!r}"[:120])
+    return _identifier(f"{where}.item", one["item"]), None if rating is None else float(rating)
 
 
 def _refuse_constant(name: str) -> NoReturn:

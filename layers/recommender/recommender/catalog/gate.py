@@ -1,7 +1,7 @@
 """The gate's settings: what a new model must reach before it may serve."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TypedDict
 
 LIKE_METRICS: Sequence[str] = ("accuracy", "cross_entropy", "f1", "auc")
@@ -29,6 +29,21 @@ class Gate:
     def to_dict(self) -> dict[str, object]:
         """For a run's plan; the constructor takes it back."""
         return {**vars(self), "minimum": dict(self.minimum), "maximum": dict(self.maximum)}
+
+    def of_predictions(self) -> "Gate":
+        """The gate without what it asks of lists."""
+        return self._limited_to((*LIKE_METRICS, *RATING_METRICS))
+
+    def of_lists(self) -> "Gate":
+        """The gate with what it asks of lists alone."""
+        return self._limited_to(RANKING_METRICS)
+
+    def _limited_to(self, names: Sequence[str]) -> "Gate":
+        minimum, maximum = (
+            {name: limit for name, limit in limits.items() if name in names}
+            for limits in (self.minimum, self.maximum)
+        )
+        return replace(self, minimum=minimum, maximum=maximum)
 
 
 class GateSettings(TypedDict, total=False):

@@ -28,8 +28,8 @@ def kept_out(vocabulary: Vocabulary) -> Flags:
     """Choose the users by whom it is seen how the ranking model serves strangers.
 
     Returns:
-        ``(users,)`` True for a twentieth of them, 10,000 at most; for none in a small catalog, where
-        they would be missed and tell nothing.
+        ``(users,)`` True for a twentieth of them, 10,000 at most; for none in a small catalog,
+        where they would be missed and tell nothing.
     """
     flags = np.zeros(len(vocabulary.users), np.bool_)
     if flags.size >= _FEWEST_USERS:

@@ -1,7 +1,7 @@
 """The gate: whether the new model may replace the one that serves, and why."""
 
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
 from recommender.catalog.gate import Gate
@@ -15,6 +15,23 @@ class Verdict:
 
     promoted: bool
     reasons: tuple[str, ...]
+
+    @classmethod
+    def refusal(cls, reason: str) -> "Verdict":
+        """Of a model that cannot even be looked at."""
+        return cls(promoted=False, reasons=(reason,))
+
+    @classmethod
+    def of(cls, findings: Iterable[tuple[bool, str]]) -> "Verdict":
+        """Put findings together: with one against the model, only those against it are told."""
+        every = tuple(findings)
+        against = tuple(reason for is_good, reason in every if not is_good)
+        return cls(not against, against or tuple(reason for _, reason in every))
+
+    def to_dict(self) -> dict[str, object]:
+        """For JSON."""
+        verdict = "promoted" if self.promoted else "rejected"
+        return {"verdict": verdict, "reasons": list(self.reasons)}
 
 
 def judge(
@@ -52,9 +69,8 @@ def judge(
     findings = [_beside_baseline(name, loss, baseline_loss, gate.baseline_margin)]
     findings.append(_beside_champion(name, loss, champion, gate.tolerance))
     lists = ranking.as_dict() if ranking is not None and ranking.users else {}
-    findings += _beside_limits({**challenger.as_dict(), **lists}, gate)
-    against = tuple(reason for is_good, reason in findings if not is_good)
-    return Verdict(promoted=not against, reasons=against or tuple(r for _, r in findings))
+    findings += beside_limits({**challenger.as_dict(), **lists}, gate, "model's")
+    return Verdict.of(findings)
 
 
 _Finding = tuple[bool, str]
@@ -62,7 +78,7 @@ _Finding = tuple[bool, str]
 
 
 def _beside_baseline(name: str, loss: float, baseline: float, margin: float) -> _Finding:
-    ours, theirs = _told_apart(loss, baseline)
+    ours, theirs = told_apart(loss, baseline)
     is_better = loss < baseline * (1.0 - margin)
     share = f" by more than {margin:.1%}" if margin else ""
     comparison = f"{'' if is_better else 'not '}better than the item means' {theirs}{share}"
@@ -79,7 +95,7 @@ def _beside_champion(
         return True, f"The serving model has no {name} to compare with, only {champion_name}."
     if not math.isfinite(champion_loss):
         return True, f"The serving model's {name} is not finite."
-    ours, theirs = _told_apart(loss, champion_loss)
+    ours, theirs = told_apart(loss, champion_loss)
     share = f"{tolerance:.1%}"
     is_good = loss <= champion_loss * (1.0 + tolerance)
     if loss <= champion_loss:
@@ -92,24 +108,31 @@ def _beside_champion(
     )
 
 
-def _beside_limits(figures: Mapping[str, float], gate: Gate) -> Iterator[_Finding]:
+def beside_limits(figures: Mapping[str, float], gate: Gate, whose: str) -> Iterator[_Finding]:
+    """Compare figures with the gate's limits.
+
+    Args:
+        figures: name -> what was reached.
+        gate: whose limits are looked at.
+        whose: they are, as part of a sentence: "model's".
+    """
     for side, limits in (("minimum", gate.minimum), ("maximum", gate.maximum)):
         for name, limit in limits.items():
             if name not in figures:
                 asked = f"gate.{side} asks for {limit:g}"
-                yield False, f"The new model's {name} cannot be told on this test set; {asked}."
+                yield False, f"The new {whose} {name} cannot be told on this test set; {asked}."
                 continue
-            ours, theirs = _told_apart(figures[name], limit)
+            ours, theirs = told_apart(figures[name], limit)
             is_least = side == "minimum"
             is_good = figures[name] >= limit if is_least else figures[name] <= limit
             if is_good:
                 comparison = "not below" if is_least else "not above"
             else:
                 comparison = "below" if is_least else "above"
-            yield is_good, f"The new model's {name} {ours} is {comparison} gate.{side}, {theirs}."
+            yield is_good, f"The new {whose} {name} {ours} is {comparison} gate.{side}, {theirs}."
 
 
-def _told_apart(one: float, other: float) -> tuple[str, str]:
+def told_apart(one: float, other: float) -> tuple[str, str]:
     """Write two figures with four digits, or with as many as it takes to see which is larger."""
     for digits in range(4, 17):
         texts = f"{one:.{digits}f}", f"{other:.{digits}f}"

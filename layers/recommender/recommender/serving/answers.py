@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 
 from recommender.api import answers
-from recommender.api.requests import PredictionRequest, RecommendationRequest
+from recommender.api.requests import PredictionRequest, RecommendationRequest, SessionRequest
 from recommender.pipeline.settings import PredictSettings
 from recommender.serving import served_runs
 
@@ -34,6 +34,16 @@ def recommendations(
     """
     run, likes = served_runs.runs_of_lists(settings.artifacts_bucket, catalog)
     return answers.recommendations(run, likes, user, request)
+
+
+def session(settings: PredictSettings, catalog: str, request: SessionRequest) -> dict[str, object]:
+    """Recommend items to somebody who is known by the ratings that are sent along alone.
+
+    Raises:
+        UnknownCatalogError: nothing serves.
+    """
+    run, likes = served_runs.runs_of_lists(settings.artifacts_bucket, catalog)
+    return answers.session(run, likes, request)
 
 
 def model(settings: PredictSettings, catalog: str) -> Mapping[str, object]:

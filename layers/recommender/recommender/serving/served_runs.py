@@ -2,8 +2,8 @@
 
 import json
 import time
-from collections.abc import Sequence
-from functools import lru_cache
+from collections.abc import Callable, Mapping, Sequence
+from functools import lru_cache, partial
 from typing import cast
 
 import numpy as np
@@ -12,9 +12,10 @@ from numpy.typing import NDArray
 from recommender.api.answers import ServedRun
 from recommender.aws import endpoint, sagemaker, storage
 from recommender.catalog.keys import check_catalog_name
+from recommender.catalog.ranking import Ranking
 from recommender.dataset.vocabulary import Vocabulary
 from recommender.errors import EndpointFailedError, UnknownCatalogError
-from recommender.features import Float64s
+from recommender.features import Float32s, Float64s
 from recommender.model import factors
 from recommender.model.pair_model import PairModel
 from recommender.model.seen_items import SeenItems
@@ -86,7 +87,16 @@ def load(bucket: str, catalog: str, run_id: str) -> ServedRun:
         like_threshold=float(config["like_threshold"]),
         top_n=int(config["top_n"]),
         features=side_features.read(bucket, files, vocabulary),
+        weigh=_weigher(plan),
     )
+
+
+def _weigher(plan: Mapping[str, object]) -> Callable[[Float32s], Float32s]:
+    """How much ratings counted in a run; a rating that is infinitely good, as the best one."""
+    config = cast("dict[str, dict[str, dict[str, float]]]", plan["config"])
+    scale = cast("dict[str, float]", plan.get("scale", {"lowest": 0.0, "highest": 0.0}))
+    ranking = Ranking(weights=config.get("ranking", {}).get("weights", {}))
+    return partial(ranking.weigh, lowest=scale["lowest"], highest=scale["highest"])
 
 
 def _model(bucket: str, key: str) -> PairModel | None:

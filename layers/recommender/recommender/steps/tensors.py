@@ -119,6 +119,9 @@ def _pairs(inputs: Inputs, dataset: Dataset) -> Iterator[storage.Column]:
             scale = dataset.lowest, dataset.highest
             weights = (config.ranking.weigh(part.ratings, *scale) for part in blocks())
             yield storage.Column(f"{name}_weights", "<f4", size, weights)
+    if RANKING in config.models:
+        liked = (encoding.likes(part.ratings, config) for part in dataset.blocks(TRAIN))
+        yield storage.Column("train_likes", "|b1", dataset.rows_of(TRAIN), liked)
     likes = (encoding.likes(part.ratings, config) for part in dataset.blocks(TEST))
     yield storage.Column("test_likes", "|b1", dataset.rows_of(TEST), likes)
 

@@ -14,15 +14,17 @@ Numbers = npt.NDArray[np.int64]
 class Draw:
     """Draws test pairs; the digests of all ids are made once.
 
+    Draws for another purpose have nothing to do with these, nor with each other.
+
     Source:
         The two ids' BLAKE2b digests, mixed by the finaliser of SplitMix64 (Steele, Lea and Flood,
         *Fast Splittable Pseudorandom Number Generators*, OOPSLA 2014).
     """
 
-    def __init__(self, vocabulary: Vocabulary) -> None:
+    def __init__(self, vocabulary: Vocabulary, purpose: bytes = b"") -> None:
         # The first half of the mixture depends on the user alone.
-        self._users = _mix(_digests(vocabulary.users, b"user"))
-        self._items = _digests(vocabulary.items, b"item")
+        self._users = _mix(digests(vocabulary.users, purpose + b"user"))
+        self._items = digests(vocabulary.items, purpose + b"item")
 
     def falls_in_test(
         self,
@@ -40,12 +42,30 @@ class Draw:
         Returns:
             ``(n,)`` True for a test pair.
         """
+        return self.numbers(users, items) < np.uint64(min(int(fraction * 2**64), 2**64 - 1))
+
+    def numbers(
+        self, users: npt.NDArray[np.integer], items: npt.NDArray[np.integer]
+    ) -> npt.NDArray[np.uint64]:
+        """Draw a number for each pair, all equally likely, from its two ids alone.
+
+        Args:
+            users: ``(n,)`` user numbers.
+            items: ``(n,)`` item numbers.
+        """
         drawn = self._users[users]
         drawn += self._items[items]
-        return _mixed(drawn) < np.uint64(min(int(fraction * 2**64), 2**64 - 1))
+        return _mixed(drawn)
 
 
-def _digests(names: Sequence[str], kind: bytes) -> npt.NDArray[np.uint64]:
+def digests(names: Sequence[str], kind: bytes) -> npt.NDArray[np.uint64]:
+    """Draw a number for each id, all equally likely, from the id alone.
+
+    Args:
+        names: the ids.
+        kind: what they are ids of and what it is for, 16 bytes at most: another kind, other
+            numbers.
+    """
     joined = b"".join(
         hashlib.blake2b(name.encode("utf-8", "surrogatepass"), digest_size=8, person=kind).digest()
         for name in names

@@ -62,7 +62,7 @@ _Finding = tuple[bool, str]
 
 
 def _beside_baseline(name: str, loss: float, baseline: float, margin: float) -> _Finding:
-    ours, theirs = _told_apart(loss, baseline)
+    ours, theirs = told_apart(loss, baseline)
     is_better = loss < baseline * (1.0 - margin)
     share = f" by more than {margin:.1%}" if margin else ""
     comparison = f"{'' if is_better else 'not '}better than the item means' {theirs}{share}"
@@ -79,7 +79,7 @@ def _beside_champion(
         return True, f"The serving model has no {name} to compare with, only {champion_name}."
     if not math.isfinite(champion_loss):
         return True, f"The serving model's {name} is not finite."
-    ours, theirs = _told_apart(loss, champion_loss)
+    ours, theirs = told_apart(loss, champion_loss)
     share = f"{tolerance:.1%}"
     is_good = loss <= champion_loss * (1.0 + tolerance)
     if loss <= champion_loss:
@@ -99,7 +99,7 @@ def _beside_limits(figures: Mapping[str, float], gate: Gate) -> Iterator[_Findin
                 asked = f"gate.{side} asks for {limit:g}"
                 yield False, f"The new model's {name} cannot be told on this test set; {asked}."
                 continue
-            ours, theirs = _told_apart(figures[name], limit)
+            ours, theirs = told_apart(figures[name], limit)
             is_least = side == "minimum"
             is_good = figures[name] >= limit if is_least else figures[name] <= limit
             if is_good:
@@ -109,7 +109,7 @@ def _beside_limits(figures: Mapping[str, float], gate: Gate) -> Iterator[_Findin
             yield is_good, f"The new model's {name} {ours} is {comparison} gate.{side}, {theirs}."
 
 
-def _told_apart(one: float, other: float) -> tuple[str, str]:
+def told_apart(one: float, other: float) -> tuple[str, str]:
     """Write two figures with four digits, or with as many as it takes to see which is larger."""
     for digits in range(4, 17):
         texts = f"{one:.{digits}f}", f"{other:.{digits}f}"

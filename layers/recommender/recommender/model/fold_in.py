@@ -47,7 +47,7 @@ class FoldedUsers:
 
 @dataclass(frozen=True, eq=False)
 class Explanation:
-    """Whence scores come: one term for each item that the user is known to have chosen.
+    """Where scores come from: one term for each item that the user is known to have chosen.
 
     Attributes:
         items: ``(r, m)`` the user's items, for each explained item the largest share first; of
@@ -76,8 +76,7 @@ class FoldIn:
     gram: Float64s
 
     def __post_init__(self) -> None:
-        if self.model.objective is None:
-            raise ShapeMismatchError("model to fold users in", "a ranking model", "no objective")
+        _objective_of(self.model)
         if self.model.bias or self.model.item_weights.any():
             raise ShapeMismatchError("linear terms of a ranking model", "all 0", "others")
         rank = self.model.item_factors.shape[1]
@@ -220,22 +219,16 @@ class FoldIn:
             user_factors=folded.vectors.astype(np.float32),
         )
 
-    @property
-    def _objective(self) -> ImplicitObjective:
-        objective = self.model.objective
-        if objective is None:  # never: it was looked at when this was made
-            raise ShapeMismatchError("model to fold users in", "a ranking model", "no objective")
-        return objective
-
     def _penalties(self, counts: Integers) -> Float64s:
         distinct, place = np.unique(counts, return_inverse=True)
-        values = [self._objective.penalty(count, self.model.items) for count in distinct.tolist()]
+        objective = _objective_of(self.model)
+        values = [objective.penalty(count, self.model.items) for count in distinct.tolist()]
         return np.array(values)[place]
 
     def _matrices(self, weighted: Float64s, factors: Float64s, counts: Integers) -> Float64s:
         """``(m, k, k)`` matrices ``A``: of ``(m, l, k)`` factors, times weights and plain."""
         matrices: Float64s = np.matmul(weighted.transpose(0, 2, 1), factors)
-        matrices += self._objective.unobserved_weight * self.gram
+        matrices += _objective_of(self.model).unobserved_weight * self.gram
         diagonal = np.einsum("mkk->mk", matrices)  # a view
         trace = diagonal.sum(axis=1)
         least = np.where(trace > 0, _SMALLEST_PENALTY * trace, 1.0)
@@ -253,6 +246,12 @@ class FoldIn:
         # The weight alone keeps what fills a row up out of every sum.
         weights = np.where(there, given.weights[at], 0.0)
         return self.model.item_factors[given.items[at]].astype(np.float64), weights
+
+
+def _objective_of(model: PairModel) -> ImplicitObjective:
+    if model.objective is None:
+        raise ShapeMismatchError("model to fold users in", "a ranking model", "no objective")
+    return model.objective
 
 
 def _blocks(rows: int, width: int) -> Iterator[slice]:

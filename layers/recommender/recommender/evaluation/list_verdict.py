@@ -8,9 +8,11 @@ from recommender.errors import ShapeMismatchError
 from recommender.evaluation.figures import Figure, PerUser, paired_difference
 from recommender.evaluation.verdict import Verdict, told_apart
 
-FEWEST_USERS = 30
-"""With fewer users in common, a standard error is itself too uncertain to reject a model by."""
+FEWEST_USERS, FEW_USERS = 5, 30
+"""With fewer than five users in common nothing is rejected; with fewer than thirty, whose standard
+error is itself uncertain, only what is beyond three standard errors."""
 
+_WIDTH_OF_FEW = 3.0
 _WIDTH = 2.0
 """How many standard errors a model may be below the one that serves: the usual 95 %."""
 
@@ -31,8 +33,8 @@ def lists_verdict(
     They may not if they are worse than the most popular items by more than the standard error of
     the difference, or worse than the champion's by more than the tolerance and by more than two
     standard errors. Differences are within users: see
-    :func:`~recommender.evaluation.figures.paired_difference`. Fewer than ``FEWEST_USERS`` users
-    reject nothing.
+    :func:`~recommender.evaluation.figures.paired_difference`. Few users reject less: see
+    ``FEWEST_USERS``.
 
     Args:
         challenger: ``ndcg@length`` of each user's list by the new model.
@@ -75,9 +77,9 @@ def _beside_popularity(challenger: PerUser, popularity: PerUser, length: int) ->
         yield True, f"{start} {ours}, as much as {peer}."
     elif difference.mean > 0:
         yield True, f"{start} {ours}, better than {peer}."
-    elif error is None or difference.users < FEWEST_USERS:
+    elif not _can_tell(difference):
         yield True, f"{start} {ours}, worse than {peer}. {_too_few(difference.users)}"
-    elif difference.mean >= -error:
+    elif difference.mean >= -(error or 0.0):
         yield True, f"{start} {ours}, worse than {peer} by no more than one {_told(error)}."
     else:
         yield False, f"{start} {ours}, worse than {peer} by more than one {_told(error)}."
@@ -107,9 +109,9 @@ def _beside_champion(
         yield True, f"{start} {ours}, at most {share} worse {peer}."
     else:
         told = f"{start} {ours}, more than {share} worse {peer}"
-        if error is None or difference.users < FEWEST_USERS:
+        if not _can_tell(difference):
             yield True, f"{told}. {_too_few(difference.users)}"
-        elif difference.mean >= -_WIDTH * error:
+        elif difference.mean >= -_WIDTH * (error or 0.0):
             yield True, f"{told}, which is within two {_told(error, plural=True)}."
         else:
             yield False, f"{told}, and by more than two {_told(error, plural=True)}."
@@ -128,8 +130,16 @@ def _compared(challenger: PerUser, other: PerUser, length: int) -> tuple[str, Fi
     )
 
 
-def _told(error: float, *, plural: bool = False) -> str:
-    return f"standard error{'s' if plural else ''} of the difference, {error:.4f}"
+def _can_tell(difference: Figure) -> bool:
+    """Whether there are users enough to say that a difference is no chance."""
+    error, users = difference.standard_error, difference.users
+    if error is None or users < FEWEST_USERS:
+        return False
+    return users >= FEW_USERS or difference.mean < -_WIDTH_OF_FEW * error
+
+
+def _told(error: float | None, *, plural: bool = False) -> str:
+    return f"standard error{'s' if plural else ''} of the difference, {error or 0.0:.4f}"
 
 
 def _too_few(users: int) -> str:

@@ -1,18 +1,23 @@
 """A ranking model's lists against the test set, other ways to make lists, and those that serve."""
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
 
 from recommender.catalog.config import CatalogConfig
-from recommender.dataset.unseen import known_pairs, sampled_users
+from recommender.dataset.unseen import known_pairs, known_places, sampled_users
 from recommender.dataset.vocabulary import Vocabulary
 from recommender.evaluation.assessment import Champion
+from recommender.evaluation.figures import Figure, PerUser
+from recommender.evaluation.item_to_item import item_to_item_lists, too_many_products
 from recommender.evaluation.list_metrics import CUTS, Likes, ListMetrics, Raters, list_metrics
-from recommender.evaluation.list_verdict import judge_lists
-from recommender.evaluation.verdict import Verdict
+from recommender.evaluation.list_verdict import lists_verdict
+from recommender.evaluation.overlap import list_overlap
+from recommender.evaluation.renumbering import renumbered
+from recommender.evaluation.unseen import UnseenMetrics, UnseenRatings, unseen_metrics
+from recommender.evaluation.verdict import Verdict, beside_limits
 from recommender.features import Floats, Integers
 from recommender.model.fold_in import FoldIn
 from recommender.model.pair_model import PairModel
@@ -52,15 +57,18 @@ class ListAssessment:
     Attributes:
         model: the ranking model, into which users kept out of its training are folded.
         methods: the method's name -> what its lists reach; ``ranking`` and ``popularity`` always.
-        unseen: the ranking model's lists for users kept out of training, who are folded in from
-            four fifths of what they rated; None if there are none to judge by.
+        overlap: the method's name -> how much its lists have in common with the ranking model's.
+        unseen: what users kept out of training get who are folded in; None if nobody was.
+        notes: what was left out, in sentences.
         champion_run: the run whose lists serve, if they are a ranking model's.
         verdict: whether the model may make the lists.
     """
 
     model: PairModel
     methods: Mapping[str, ListMetrics]
-    unseen: ListMetrics | None
+    overlap: Mapping[str, Figure]
+    unseen: UnseenMetrics | None
+    notes: Sequence[str]
     champion_run: str | None
     verdict: Verdict
 
@@ -68,6 +76,8 @@ class ListAssessment:
         """For ``metrics.json``."""
         return {
             "methods": {name: one.to_dict() for name, one in self.methods.items()},
+            "overlap": {name: one.to_dict() for name, one in self.overlap.items()},
+            "notes": list(self.notes),
             "unseen": None if self.unseen is None else self.unseen.to_dict(),
             "championRunId": self.champion_run,
         }
@@ -104,28 +114,91 @@ def assess_lists(
         factors = model.user_factors.copy()
         factors[strangers] = folded.vectors
         model = replace(model, user_factors=factors)
-        unseen = _unseen(fold_in, vocabulary, strangers, train, test)
+        ratings = _everything_of(strangers, vocabulary, train, test)
+        unseen = unseen_metrics(fold_in, ratings, train.likes)
+    lists, notes = _lists(model, judged, train, max(config.top_n, *CUTS), like)
+    served: PerUser | None = None
     likes = Likes(test.users[test.likes], test.items[test.likes])
     raters = Raters(train.raters, len(vocabulary.users))
-    length = max(config.top_n, *CUTS)
     cuts = sorted({*CUTS, config.top_n})
-    seen = train.seen
-
-    def reached(lists: Integers) -> ListMetrics:
-        return list_metrics(judged, lists, likes, model.items, cuts=cuts, raters=raters)
-
+    if champion is not None:
+        serving, known = renumbered(champion.model, champion.vocabulary, vocabulary)
+        lists["champion"] = top_items(serving, judged, max(cuts), train.seen)[0]
     methods = {
-        "ranking": reached(top_items(model, judged, length, seen)[0]),
-        "popularity": reached(popular_lists(train.likes, judged, length, seen)),
+        name: list_metrics(judged, one, likes, model.items, cuts=cuts, raters=raters)
+        for name, one in lists.items()
+    }
+    if champion is not None:
+        served = methods["champion"].per_user.among(known)
+    verdict = lists_verdict(
+        methods["ranking"].per_user,
+        methods["popularity"].per_user,
+        served,
+        length=config.top_n,
+        tolerance=config.gate.tolerance,
+    )
+    limits = beside_limits(
+        figures_of(methods["ranking"], config.top_n), config.gate.of_lists(), "lists'"
+    )
+    return ListAssessment(
+        model,
+        methods,
+        {name: list_overlap(lists["ranking"], one) for name, one in lists.items()},
+        unseen,
+        notes,
+        None if champion is None else champion.run_id,
+        verdict.also(limits),
+    )
+
+
+def figures_of(metrics: ListMetrics, top_n: int) -> dict[str, float]:
+    """What lists of one length reach, by the names of the gate's limits."""
+    return {
+        "hit_rate": metrics.figure(f"hit_rate@{top_n}").mean,
+        "ndcg": metrics.figure(f"ndcg@{top_n}").mean,
+        "coverage": metrics.coverage[top_n],
+        "users": metrics.users,
+    }
+
+
+def _lists(
+    model: PairModel, judged: Integers, train: "_Train", length: int, like: PairModel | None
+) -> tuple[dict[str, Integers], list[str]]:
+    """Make the judged users' lists in each way, and say which was left out."""
+    lists = {
+        "ranking": top_items(model, judged, length, train.seen)[0],
+        "popularity": popular_lists(train.likes, judged, length, train.seen),
     }
     if like is not None:
-        methods["like"] = reached(top_items(like, judged, length, seen)[0])
-    if champion is not None:
-        serving = _renumbered(champion, vocabulary)
-        methods["champion"] = reached(top_items(serving, judged, length, seen)[0])
-    verdict = judge_lists(methods, config.top_n, config.gate)
-    run = None if champion is None else champion.run_id
-    return ListAssessment(model, methods, unseen, run, verdict)
+        lists["like"] = top_items(like, judged, length, train.seen)[0]
+    problem = too_many_products(train.of_judged, judged.size)
+    if problem is None:
+        lists["item-to-item"] = item_to_item_lists(
+            train.of_judged, train.of_judged, model.items, length
+        )
+    return lists, [] if problem is None else [problem]
+
+
+def _everything_of(
+    strangers: Integers, vocabulary: Vocabulary, train: "_Train", test: WeightedPairs
+) -> UnseenRatings:
+    """All that users rated who were kept out of the training."""
+    is_stranger = np.zeros(len(vocabulary.users), np.bool_)
+    is_stranger[strangers] = True
+    own = is_stranger[test.users] & (test.weights > 0)
+    given = train.of_strangers
+    users = np.concatenate((np.repeat(strangers, given.counts), test.users[own])).astype(np.int64)
+    items = np.concatenate((given.items, test.items[own])).astype(np.int64)
+    weights = np.concatenate((given.weights, test.weights[own]))
+    likes = np.concatenate((given.weights >= train.like_weight, test.likes[own]))
+    return UnseenRatings(
+        users,
+        items,
+        weights,
+        likes,
+        known_places(vocabulary, users, items),
+        known_pairs(vocabulary, users, items),
+    )
 
 
 @dataclass(frozen=True, eq=False)
@@ -133,92 +206,45 @@ class _Train:
     """What the train side comes to.
 
     Attributes:
-        seen: what the judged users rated.
-        of_strangers: what the users kept out rated; row ``r`` is the ``r``-th of them.
+        of_judged: what the judged users rated; row ``r`` is the ``r``-th of them.
+        of_strangers: what the users kept out rated, likewise.
+        seen: what the judged users rated, by the users' own numbers.
         likes: ``(items,)`` likes of each item.
         raters: ``(items,)`` ratings of each item.
+        like_weight: how much the smallest like counts.
     """
 
-    seen: SeenItems
+    of_judged: WeightedItems
     of_strangers: WeightedItems
+    seen: SeenItems
     likes: Integers
     raters: Integers
+    like_weight: float
 
 
 def _look_at_train(
     sides: ListSides, vocabulary: Vocabulary, judged: Integers, strangers: Integers
 ) -> _Train:
-    """Read the train side once."""
+    """Read the train side once. Of strangers, ratings that teach nothing are not looked at."""
     n_users, n_items = len(vocabulary.users), len(vocabulary.items)
-    is_judged = np.zeros(n_users, np.bool_)
-    is_judged[judged] = True
     likes, raters = np.zeros(n_items, np.int64), np.zeros(n_items, np.int64)
-    keys: list[Integers] = [np.zeros(0, np.int64)]
-
-    def looked_at() -> Iterable[tuple[Integers, Integers, Floats]]:
-        nonlocal likes, raters
-        for part in sides.train():
-            likes += np.bincount(part.items[part.likes], minlength=n_items)
-            raters += np.bincount(part.items, minlength=n_items)
-            some = is_judged[part.users]
-            keys.append(part.users[some].astype(np.int64) * n_items + part.items[some])
-            yield part.users, part.items, part.weights
-
-    of_strangers = WeightedItems.collected(looked_at(), strangers, n_users)
-    seen = SeenItems.from_keys(np.concatenate(keys), n_users, n_items)
-    return _Train(seen, of_strangers, likes, raters)
-
-
-def _unseen(
-    fold_in: FoldIn,
-    vocabulary: Vocabulary,
-    strangers: Integers,
-    train: _Train,
-    test: WeightedPairs,
-) -> ListMetrics | None:
-    """Fold strangers in from four fifths of what they rated, and judge by the likes of the rest."""
-    row_of = np.full(len(vocabulary.users), -1, np.int64)
-    row_of[strangers] = np.arange(strangers.size)
-    own = row_of[test.users] >= 0
-    given = train.of_strangers
-    rows = np.concatenate((np.repeat(np.arange(len(given)), given.counts), row_of[test.users[own]]))
-    items = np.concatenate((given.items, test.items[own]))
-    weights = np.concatenate((given.weights, test.weights[own]))
-    likes = np.concatenate((_liked(given.weights, test), test.likes[own]))
-    told = known_pairs(vocabulary, strangers[rows], items)
-    known = WeightedItems.from_pairs(rows[told], items[told], weights[told], strangers.size)
-    folded = fold_in.model_of(fold_in.users(known))
-    rest = ~told & likes
-    users = np.unique(rows[rest])
-    if not users.size:
-        return None
-    lists, _ = top_items(folded, users, max(CUTS), known.seen())
-    return list_metrics(users, lists, Likes(rows[rest], items[rest]), fold_in.model.items)
-
-
-def _liked(weights: Floats, test: WeightedPairs) -> Flags:
-    """Which weights are those of likes, as far as the test set tells: it has both, or one."""
-    least = float(test.weights[test.likes].min(initial=np.inf))
-    return np.asarray(weights >= least, np.bool_)
-
-
-def _renumbered(champion: Champion, vocabulary: Vocabulary) -> PairModel:
-    """A model of another run with this run's numbers; whom it does not know has no factors."""
-    model = champion.model
-    users = champion.vocabulary.user_numbers
-    items = champion.vocabulary.item_numbers
-    who = np.array([users.get(name, -1) for name in vocabulary.users], np.int64)
-    what = np.array([items.get(name, -1) for name in vocabulary.items], np.int64)
-
-    def taken(table: npt.NDArray[np.float32], numbers: Integers) -> npt.NDArray[np.float32]:
-        rows = table[numbers]
-        rows[numbers < 0] = 0
-        return rows
-
-    return replace(
-        model,
-        user_weights=taken(model.user_weights, who),
-        user_factors=taken(model.user_factors, who),
-        item_weights=taken(model.item_weights, what),
-        item_factors=taken(model.item_factors, what),
-    )
+    wanted = np.zeros(n_users, np.bool_)
+    wanted[judged] = wanted[strangers] = True
+    least = np.inf
+    kept: list[tuple[Integers, Integers, Floats]] = []
+    for part in sides.train():
+        likes += np.bincount(part.items[part.likes], minlength=n_items)
+        raters += np.bincount(part.items, minlength=n_items)
+        least = min(least, float(part.weights[part.likes].min(initial=np.inf)))
+        some = wanted[part.users]
+        kept.append((part.users[some], part.items[some], part.weights[some]))
+    of_judged = WeightedItems.collected(kept, judged, n_users)
+    counting = [
+        (users[weights > 0], items[weights > 0], weights[weights > 0])
+        for users, items, weights in kept
+    ]
+    of_strangers = WeightedItems.collected(counting, strangers, n_users)
+    offsets = np.zeros(n_users + 1, np.int64)
+    offsets[judged + 1] = of_judged.counts
+    seen = SeenItems(np.cumsum(offsets), of_judged.items)
+    return _Train(of_judged, of_strangers, seen, likes, raters, least)

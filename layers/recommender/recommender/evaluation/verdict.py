@@ -28,6 +28,10 @@ class Verdict:
         against = tuple(reason for is_good, reason in every if not is_good)
         return cls(not against, against or tuple(reason for _, reason in every))
 
+    def also(self, findings: Iterable[tuple[bool, str]]) -> "Verdict":
+        """The verdict with more findings, all of which must speak for the model."""
+        return Verdict.of([*((self.promoted, reason) for reason in self.reasons), *findings])
+
     def to_dict(self) -> dict[str, object]:
         """For JSON."""
         verdict = "promoted" if self.promoted else "rejected"

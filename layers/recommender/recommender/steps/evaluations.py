@@ -18,8 +18,7 @@ from recommender.evaluation.assessment import (
     Sides,
     assess,
 )
-from recommender.evaluation.list_verdict import figures_of
-from recommender.evaluation.lists import ListSides, WeightedPairs, assess_lists
+from recommender.evaluation.lists import ListSides, WeightedPairs, assess_lists, figures_of
 from recommender.evaluation.verdict import Verdict
 from recommender.model import factors
 from recommender.model.artifact import read_artifact

@@ -40,7 +40,7 @@ def dirty(stage: Stage, owner: str) -> None:
 
 def test_a_catalog_that_nobody_knows_is_free(stage: Stage) -> None:
     assert leases.read(stage.table, CATALOG) == Lease(
-        CATALOG, 0, None, dirty=False, predecessor=None, run_id=None, training_job=None
+        CATALOG, 0, None, dirty=False, predecessor=None, run_id=None, training_jobs=()
     )
 
 
@@ -154,12 +154,12 @@ def test_what_an_owner_notes_is_forgotten_with_its_lease(stage: Stage) -> None:
     leases.note_run(stage.table, CATALOG, owner, "run")
     leases.note_training_job(stage.table, CATALOG, owner, "job")
     noted = leases.read(stage.table, CATALOG)
-    assert (noted.run_id, noted.training_job) == ("run", "job")
+    assert (noted.run_id, noted.training_jobs) == ("run", ("job",))
 
     dirty(stage, owner)
     leases.give_back(stage.table, CATALOG, owner)
     forgotten = leases.read(stage.table, CATALOG)
-    assert (forgotten.run_id, forgotten.training_job) == (None, None)
+    assert (forgotten.run_id, forgotten.training_jobs) == (None, ())
 
 
 @pytest.mark.parametrize("followed", [False, True])
@@ -250,7 +250,7 @@ def test_a_dead_owner_is_cleaned_up_after_before_its_lease_is_taken(
     assert must_start
     assert name != owner
     ((lease, owner_meanwhile),) = left
-    assert (lease.owner, lease.training_job, owner_meanwhile) == (owner, "job", owner)
+    assert (lease.owner, lease.training_jobs, owner_meanwhile) == (owner, ("job",), owner)
 
 
 def test_an_admission_overtaken_by_another_finds_the_run_of_the_other(stage: Stage) -> None:

@@ -64,7 +64,7 @@ def decode(file: BinaryIO, columns: int) -> Iterator[tuple[int, list[RawColumn]]
     # Without site and with our own path, it starts in a fifth of the time.
     environment = {name: os.environ[name] for name in _INHERITED if name in os.environ}
     environment["PYTHONPATH"] = os.pathsep.join(filter(None, sys.path))
-    command = [sys.executable, "-S", "-P", __file__]
+    command = [sys.executable, "-S", "-P", __file__, str(MOST_MEMORY)]
     with subprocess.Popen(  # noqa: S603  # nothing in it comes from the file
         command,
         stdin=file,
@@ -136,9 +136,10 @@ def main() -> None:
     """Decode standard input to standard output."""
     import arro3.io  # noqa: F401  # if there is none, this is no fault of the file
 
-    _limit_ourselves()
+    _limit_ourselves(int(sys.argv[1]))
     out = sys.stdout.buffer
     _send_number(out, _READY)
+    out.flush()
     try:
         _send_all(out)
         _send_number(out, 0)
@@ -149,12 +150,12 @@ def main() -> None:
     out.flush()
 
 
-def _limit_ourselves() -> None:
+def _limit_ourselves(memory: int) -> None:
     import resource
 
-    memory = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+    machine = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
     limits = {
-        resource.RLIMIT_AS: min(MOST_MEMORY, memory // 2),
+        resource.RLIMIT_AS: min(memory, machine // 2),
         resource.RLIMIT_CPU: MOST_SECONDS,
         resource.RLIMIT_CORE: 0,
     }

@@ -5,6 +5,7 @@ and does not tell what its footer says. So the footer is read here: which column
 much the file claims to hold. Another one, with the wanted columns alone, is written behind it.
 """
 
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import BinaryIO
@@ -41,6 +42,7 @@ BYTES_OF_A_ROW = 16  # what a rating takes further on: a byte of a file can stan
 _CODECS = (0, 1, 2, 4, 5, 6, 7)
 _CODEC_NAMES = {3: "LZO"}
 _REPEATED = 2
+_KINDS_OF_ERROR = re.compile(r"\A(?:[A-Z][\w ]*: )+")  # of the library, before what it says
 
 
 class ParquetError(ValueError):
@@ -135,7 +137,7 @@ class ParquetFile:
                 found += count
                 yield [_column(*one, count) for one in zip(fields, raw, strict=True)]
         except pages.PagesError as error:
-            told = str(error).partition("\n")[0].rpartition("error: ")[2][:200]
+            told = _KINDS_OF_ERROR.sub("", str(error)).partition("\n")[0][:200]
             raise ParquetError(f"is a Parquet file that is damaged: {told}") from None
         if found != rows:
             raise ParquetError(

@@ -14,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from recommender.formats import pages
-from recommender.formats.parquet_types import FIXED, Kind, Numbers, Values, kind_of
+from recommender.formats.parquet_types import FIXED, Kind, Values, kind_of
 from recommender.formats.thrift import (
     Struct,
     ThriftError,
@@ -30,12 +30,10 @@ from recommender.formats.thrift import (
 from recommender.formats.uploads import (
     MAX_INFLATED_BYTES,
     MAX_INFLATION_RATIO,
+    PARQUET_MAGIC,
     RATIO_IS_CHECKED_FROM,
 )
 
-__all__ = ["MAGIC", "Column", "Field", "Numbers", "ParquetError", "ParquetFile"]
-
-MAGIC = b"PAR1"
 MOST_FOOTER_BYTES = 64 << 20
 BYTES_OF_A_ROW = 16  # what a rating takes further on: a byte of a file can stand for many rows
 
@@ -103,7 +101,7 @@ class ParquetFile:
         length = int.from_bytes(tail[:4], "little")
         if size < 12 or tail[4:] == b"PARE":
             raise ParquetError("is an encrypted Parquet file" if size > 12 else "is cut off")
-        if tail[4:] != MAGIC or length > min(size - 12, MOST_FOOTER_BYTES):
+        if tail[4:] != PARQUET_MAGIC or length > min(size - 12, MOST_FOOTER_BYTES):
             raise ParquetError("is a Parquet file that is cut off or damaged")
         self._end = file.seek(size - 8 - length)
         try:
@@ -129,7 +127,7 @@ class ParquetFile:
         except ThriftError as error:
             raise ParquetError(f"is a Parquet file whose footer {error}") from None
         self._file.seek(0, 2)
-        self._file.write(footer + len(footer).to_bytes(4, "little") + MAGIC)
+        self._file.write(footer + len(footer).to_bytes(4, "little") + PARQUET_MAGIC)
         self._file.flush()
         found = 0
         try:
@@ -178,7 +176,7 @@ class ParquetFile:
 
     def _checked(self, field: Field, chunk: Struct, rows: int) -> Struct:
         """The metadata of a column chunk that may be as it says."""
-        if 1 in chunk:
+        if chunk.get(1):
             raise ParquetError("is only an index of other Parquet files; upload those")
         if 8 in chunk:
             raise ParquetError(f"has a column {field.name!r} that is encrypted")
@@ -195,7 +193,7 @@ class ParquetFile:
                 f"is a Parquet file that is damaged: its column {field.name!r} has "
                 f"{_int(meta, 5):,} values in {rows:,} rows"
             )
-        if start < len(MAGIC) or size <= 0 or start + size > self._end or _int(meta, 6) < 0:
+        if start < len(PARQUET_MAGIC) or size <= 0 or start + size > self._end or _int(meta, 6) < 0:
             raise ParquetError(
                 f"is a Parquet file that is damaged: its column {field.name!r} is said to take "
                 f"{size:,} bytes from byte {start:,} on"

@@ -57,10 +57,10 @@ class Kind:
 
 def kind_of(element: Struct) -> Kind | None:
     """Find the type of a column from its element of the schema; None for an unknown one."""
-    physical, width = element.get(1), _whole(element.get(2))
+    physical, width = _whole(element.get(1), -1), _whole(element.get(2))
     note, detail = _annotation(element)
     if note == _TIME and physical in (INT32, INT64):
-        return Kind("times of day", int(physical), 0, partial(_numbers, "<i4"))
+        return Kind("times of day", physical, 0, partial(_numbers, "<i4"))
     if note == _INTERVAL and physical == FIXED:
         return Kind("intervals", FIXED, width, _texts)
     if physical == BOOLEAN:
@@ -68,16 +68,16 @@ def kind_of(element: Struct) -> Kind | None:
     if physical == INT96:  # as many bytes, which mean a time
         return Kind("numbers", FIXED, 12, _times_of_96_bits)
     if physical in _NUMBERS:
-        return Kind("numbers", int(physical), 0, _reader_of_numbers(int(physical), note, detail))
+        return Kind("numbers", physical, 0, _reader_of_numbers(physical, note, detail))
     if physical not in (BYTE_ARRAY, FIXED):
         return None
     if note == _DECIMAL:
-        return Kind("numbers", int(physical), width, partial(_decimals_of_bytes, detail))
+        return Kind("numbers", physical, width, partial(_decimals_of_bytes, detail))
     if note == _HALF and width == 2:
         return Kind("numbers", FIXED, width, lambda raw: np.frombuffer(raw.values, "<f2"))
     if note == _UUID and width == 16:
         return Kind("texts", FIXED, width, _uuids)
-    return Kind("texts", int(physical), width, _texts)
+    return Kind("texts", physical, width, _texts)
 
 
 def _annotation(element: Struct) -> tuple[int | None, int]:

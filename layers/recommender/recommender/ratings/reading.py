@@ -9,14 +9,12 @@ from itertools import chain
 import numpy as np
 
 from recommender.errors import MalformedRatingsError
-from recommender.formats import parquet
 from recommender.formats.delimited import DELIMITERS, Layout, cells_of
-from recommender.formats.uploads import Refuse, peek, text_chunks, unzipped
+from recommender.formats.uploads import PARQUET_MAGIC, Refuse, peek, text_chunks, unzipped
 from recommender.lookahead import ahead
 from recommender.ratings.blocks import AlikeRows, add_alike_rows, read_alike_rows
 from recommender.ratings.form import RatingForm
 from recommender.ratings.identifiers import IdTable
-from recommender.ratings.parquet import read_parquet
 from recommender.ratings.rows import lines_of, read_delimited, read_json_lines
 from recommender.ratings.table import (
     ALWAYS_ALLOWED_REJECTS,
@@ -82,8 +80,10 @@ def read_ratings(
             more of them than the limit cannot.
     """
     refuse = partial(MalformedRatingsError, into.key)
-    magic, chunks = peek(unzipped(chunks, refuse), len(parquet.MAGIC))
-    if magic.startswith(parquet.MAGIC):
+    magic, chunks = peek(unzipped(chunks, refuse), len(PARQUET_MAGIC))
+    if magic.startswith(PARQUET_MAGIC):
+        from recommender.ratings.parquet import read_parquet  # other files start sooner without it
+
         read_parquet(chunks, into, form)
     else:
         _read_text(_Blocks(text_chunks(chunks, refuse), refuse), into, form, threads)

@@ -1,7 +1,7 @@
 """Parquet files that say what is not so: each is refused by name, at once and at little cost."""
 
 import gzip
-import time
+import os
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from types import MappingProxyType
@@ -17,7 +17,7 @@ PLAIN, DELTA_LENGTHS, RLE_DICTIONARY = 0, 6, 8
 UNCOMPRESSED, GZIP = 0, 2
 NAMES = ("user", "item", "rating")
 ROWS = 10
-SECONDS = 5
+SECONDS = 5  # of a processor, the other process included
 MEMORY = 256 << 20
 
 NUMBERS = b"".join(number.to_bytes(4, "little") for number in range(ROWS))
@@ -26,9 +26,9 @@ NUMBERS = b"".join(number.to_bytes(4, "little") for number in range(ROWS))
 @pytest.fixture(autouse=True)
 def _little_memory_and_time(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     monkeypatch.setattr(pages, "MOST_MEMORY", MEMORY)
-    begun = time.monotonic()
+    begun = sum(os.times()[:4])
     yield
-    assert time.monotonic() - begun < SECONDS
+    assert sum(os.times()[:4]) - begun < SECONDS
 
 
 def varint(number: int) -> bytes:

@@ -9,6 +9,7 @@
 #   make bench-train  quality, time and memory against myFM and torch;  make bench-serve  serving
 #   make bench-encode  the encoder's speed beside its peers;  make bench-evaluate  a large evaluation
 #   make oracle  model artifacts against real MXNet, both ways
+#   make spark-files  Parquet files of Spark's for the tests, written anew
 #   make image   build container/'s image and check it (needs Docker)
 #   make lock    resolve the dependencies anew
 
@@ -28,7 +29,7 @@ sam := .venvs/sam/bin/sam
 parameters := PythonRuntime=python$(LAMBDA_PYTHON) Architecture=$(LAMBDA_ARCH) $(PARAMETERS)
 
 .PHONY: demo test check up down events build deploy lock clean install bench-train bench-serve bench-encode \
-	bench-evaluate oracle image
+	bench-evaluate oracle spark-files image
 
 demo: .venv/.local .venvs/sam/.installed .venvs/emulator/.installed
 	@.venv/bin/python -m local demo $(ARGS)
@@ -76,6 +77,10 @@ bench-serve: .venv/.local
 
 oracle: .venv/.dev .venvs/oracle/.installed
 	.venv/bin/python -m pytest tests/oracle $(ARGS)
+
+# Spark 3.5 goes with Python 3.12 at most.
+spark-files: .venvs/spark/.installed
+	.venvs/spark/bin/python testbed/ratings/spark.py
 
 # make image ARGS="--build-arg PYTHON_IMAGE=..." builds on another base.
 image: .venv/.dev

@@ -16,6 +16,7 @@ compile requirements/sam.in -o requirements/sam.txt
 compile requirements/emulator.in -o requirements/emulator.txt
 compile -c requirements/dev.txt requirements/bench.in -o requirements/bench.txt
 compile requirements/oracle.in -o requirements/oracle.txt
+compile requirements/spark.in -o requirements/spark.txt
 compile -c requirements/bench.txt requirements/torch.in -o requirements/torch.txt
 # Only some indexes have the build without CUDA; the others leave the file as it is.
 compile -c requirements/bench.txt ${PIP_FIND_LINKS:+--find-links "$PIP_FIND_LINKS"} \

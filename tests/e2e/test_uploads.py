@@ -1,10 +1,15 @@
 """Uploads as people make them: many at once, damaged, oddly named, strange."""
 
+import io
 import json
 import threading
 import time
 from collections.abc import Callable
+from decimal import Decimal
 from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
 
 from testbed.catalogs import Catalog, planted
 
@@ -124,6 +129,24 @@ def test_keys_and_ids_may_be_any_text(new_catalog: Callable[..., Catalog]) -> No
     assert status == 200
     assert answer["basis"] == "personal"
     assert len(answer["items"]) == 3
+
+
+def test_a_parquet_file_is_decoded_where_the_functions_run(
+    new_catalog: Callable[..., Catalog],
+) -> None:
+    """That is a process of its own, which a function starts out of its layers."""
+    catalog = new_catalog("parquet")
+    catalog.configure()
+    rows = [line.split("\t") for line in planted().decode().splitlines()]
+    users, items, ratings, times = zip(*rows, strict=True)
+    out = io.BytesIO()
+    moments = pa.array([int(time) for time in times]).cast(pa.timestamp("s"))
+    stars = pa.array([Decimal(rating) for rating in ratings], pa.decimal128(3, 1))
+    pq.write_table(pa.table({"user": users, "item": items, "rating": stars, "time": moments}), out)
+    catalog.put("ratings.parquet", out.getvalue())
+    catalog.settle(1)
+    assert catalog.manifests()[-1]["outcome"] == "promoted"
+    assert catalog.predict(("1", "2"))[1]["predictions"][0]["user_known"] is True
 
 
 def test_strangers_are_answered_and_marked(new_catalog: Callable[..., Catalog]) -> None:

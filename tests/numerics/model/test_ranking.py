@@ -16,7 +16,7 @@ from recommender.model.ranking import (
     top_items,
 )
 
-from testbed.datasets import seen_of
+from testbed.ratings.datasets import seen_of
 
 
 def make_model(users, items, rank, rng, *, bias=0.3, levels=None):

@@ -14,7 +14,7 @@ from recommender.dataset.encoding import Dataset, RunRows
 from recommender.errors import UnsuitableRatingsError
 from recommender.ratings.reading import read_ratings
 
-from testbed.datasets import WholeDataset, encode
+from testbed.ratings.datasets import WholeDataset, encode
 
 Row = tuple[str, str, float, int]
 Files = list[tuple[list[Row], bool]]

@@ -12,12 +12,7 @@ from recommender.dataset.draws import Draw
 from recommender.dataset.vocabulary import Vocabulary
 from recommender.errors import UnsuitableRatingsError
 
-from testbed.datasets import (
-    Row,
-    dataset_of,
-    file_of,
-    rows_of,
-)
+from testbed.ratings.datasets import Row, dataset_of, file_of, rows_of
 
 
 @st.composite

@@ -18,7 +18,7 @@ from recommender.dataset.vocabulary import Vocabulary
 from recommender.errors import UnsuitableRatingsError
 from recommender.recordio.reading import read_rows
 
-from testbed.datasets import (
+from testbed.ratings.datasets import (
     CLASSIFIER,
     REGRESSOR,
     ParsedFile,

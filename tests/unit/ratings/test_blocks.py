@@ -8,8 +8,8 @@ from recommender.formats.delimited import Layout
 from recommender.ratings import blocks as rating_blocks
 from recommender.ratings.rows import read_delimited
 
-from testbed.datasets import parse_ratings
-from testbed.rating_files import KEY, Row, accepted, builder, delimited, expected, rows_of, spelled
+from testbed.ratings.datasets import parse_ratings
+from testbed.ratings.files import KEY, Row, accepted, builder, delimited, expected, rows_of, spelled
 
 
 @pytest.mark.parametrize("delimiter", ["\t", "::"])

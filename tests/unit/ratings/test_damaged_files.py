@@ -29,7 +29,7 @@ from recommender.ratings import reading as ratings
 from recommender.ratings.reading import read_ratings
 from recommender.ratings.rejects import Reject
 
-from testbed.datasets import Ratings, ids_of, parse_ratings
+from testbed.ratings.datasets import Ratings, ids_of, parse_ratings
 
 KEY = "ratings/films/damaged"
 FILES = 2000
@@ -197,9 +197,28 @@ def streamed(pieces: list[bytes]) -> object:
     return found, rows.rejects.kept, rows.rejects.by_reason
 
 
-@pytest.mark.parametrize("codec", ["none", "snappy", "zstd", "gzip", "lz4", "brotli"])
-def test_a_damaged_parquet_file_is_refused_or_has_all_its_rows(codec: str) -> None:
-    rng = random.Random(codec)
+DELTAS = {
+    "use_dictionary": False,
+    "compression": "none",
+    "column_encoding": {"user": "DELTA_BINARY_PACKED", "item": "DELTA_BYTE_ARRAY"},
+}
+WAYS_TO_WRITE = {
+    **{
+        codec: {"compression": codec}
+        for codec in ("none", "snappy", "zstd", "gzip", "lz4", "brotli")
+    },
+    "deltas": DELTAS,
+    "delta lengths": {
+        **DELTAS,
+        "column_encoding": {"item": "DELTA_LENGTH_BYTE_ARRAY"},
+        "data_page_version": "2.0",
+    },
+}
+
+
+@pytest.mark.parametrize("way", WAYS_TO_WRITE)
+def test_a_damaged_parquet_file_is_refused_or_has_all_its_rows(way: str) -> None:
+    rng = random.Random(way)
     size = 300
     table = pa.table(
         {
@@ -211,7 +230,7 @@ def test_a_damaged_parquet_file_is_refused_or_has_all_its_rows(codec: str) -> No
     accepted = 0
     for _ in range(100):
         out = io.BytesIO()
-        pq.write_table(table, out, compression=codec, row_group_size=rng.choice([40, 300]))
+        pq.write_table(table, out, row_group_size=rng.choice([40, 300]), **WAYS_TO_WRITE[way])
         data = bytearray(out.getvalue())
         for _ in range(rng.randint(1, 4)):
             data[rng.randrange(len(data))] = rng.randrange(256)

@@ -10,7 +10,7 @@ from recommender.errors import MalformedRatingsError
 from recommender.ratings.form import RatingForm
 from recommender.ratings.reading import read_ratings
 
-from testbed.datasets import Ratings, ids_of, parse_ratings
+from testbed.ratings.datasets import Ratings, ids_of, parse_ratings
 
 KEY = "ratings/films/file"
 ROWS = [("196", "242", 3.0, 881250949), ("186", "302", 3.5, 891717742), ("22", "377", 0.5, 5)]

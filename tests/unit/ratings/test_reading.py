@@ -10,8 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from recommender.ratings.values import read_timestamp
 
-from testbed.datasets import parse_ratings
-from testbed.rating_files import KEY, ROWS, Row, accepted, delimited, expected, rows_of
+from testbed.ratings.datasets import parse_ratings
+from testbed.ratings.files import KEY, ROWS, Row, accepted, delimited, expected, rows_of
 
 
 @pytest.mark.parametrize("end", ["\n", "\r\n", "\r"])

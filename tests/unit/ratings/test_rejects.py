@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 from recommender.errors import MalformedRatingsError
 from recommender.ratings.rejects import Reject
 
-from testbed.datasets import parse_ratings
-from testbed.rating_files import KEY, delimited, refusal, rows_of
+from testbed.ratings.datasets import parse_ratings
+from testbed.ratings.files import KEY, delimited, refusal, rows_of
 
 BAD_ROWS = {
     b"a,x": "2 fields",

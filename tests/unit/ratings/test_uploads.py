@@ -6,7 +6,7 @@ import json
 import pytest
 from recommender.formats import uploads
 
-from testbed.rating_files import ROWS, accepted, delimited, expected, refusal
+from testbed.ratings.files import ROWS, accepted, delimited, expected, refusal
 
 JSON_LINES = "".join(
     json.dumps({"user_id": u, "item_id": str(i), "rating": r, "timestamp": t}) + "\n"

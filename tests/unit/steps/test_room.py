@@ -64,7 +64,6 @@ def test_what_each_user_rated_may_find_no_room_either(monkeypatch: pytest.Monkey
 def test_a_parquet_file_may_find_no_room_before_its_first_row(
     stage: Stage, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(rating_parquet, "_MOST_IN_MEMORY", 10)
     monkeypatch.setattr(rating_parquet.tempfile, "TemporaryFile", full_disk)
     stage.upload("ratings/films/a.parquet", b"PAR1" + bytes(1000))
     event = {"catalog": "films", "execution": admit(stage)["execution"]}

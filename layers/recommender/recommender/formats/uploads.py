@@ -15,12 +15,14 @@ MAX_INFLATED_BYTES = 4 << 30
 MAX_INFLATION_RATIO = 200  # text of ratings packs 3 to 20 times smaller; a bomb, 1,000 times
 RATIO_IS_CHECKED_FROM = 64 << 20  # a small file may be as repetitive as it likes
 
+PARQUET_MAGIC = b"PAR1"
+
 _CHUNK = 1 << 20
 _HEAD = 64 << 10
 _MOST_BLANK_START = 1 << 20
 _GZIP_MAGIC = b"\x1f\x8b"
 _FOREIGN_FORMATS = (
-    (b"PAR1", "a Parquet file, which only ratings may come in; upload CSV or JSON Lines"),
+    (PARQUET_MAGIC, "a Parquet file, which only ratings may come in; upload CSV or JSON Lines"),
     (b"%PDF", "a PDF document"),
     (b"\x89PNG", "a PNG image"),
     (b"\xff\xd8\xff", "a JPEG image"),

@@ -1,8 +1,7 @@
 """Parquet files of ratings: which column is what, and column by column to rows."""
 
 import tempfile
-from collections.abc import Callable, Iterator
-from typing import cast
+from collections.abc import Callable, Iterator, Mapping
 
 import numpy as np
 import numpy.typing as npt
@@ -14,11 +13,13 @@ from recommender.ratings.identifiers import IdTable
 from recommender.ratings.table import EXPECTED, REQUIRED_COLUMNS, RatingRows, RatingsBuilder
 from recommender.ratings.values import NO_TIMESTAMP, checked_rating, read_timestamp
 
-_MOST_IN_MEMORY = 32 << 20
-_UNUSABLE = -1
-_MOST_PRECISE_INTEGER = 1 << 53
+_UNUSABLE = -1  # instead of an id's code
+_NULL = -1  # instead of a value's place
+_INT64_LIMIT = 1 << 63
 
 Codes = npt.NDArray[np.int32]
+Problems = tuple[npt.NDArray[np.bool_], Callable[[int], str]]
+"""A flag for each row, and what tells why a flagged row cannot be used."""
 
 
 def read_parquet(chunks: Iterator[bytes], into: RatingsBuilder, form: RatingForm) -> None:
@@ -32,18 +33,18 @@ def read_parquet(chunks: Iterator[bytes], into: RatingsBuilder, form: RatingForm
     Raises:
         MalformedRatingsError: it is damaged, has no such columns, or uses what is not read here.
     """
-    with tempfile.SpooledTemporaryFile(max_size=_MOST_IN_MEMORY) as file:
+    with tempfile.TemporaryFile() as file:
         for chunk in chunks:
             file.write(chunk)
         try:
-            _read(ParquetFile(file), into, form)  # type: ignore[arg-type]  # it is a BinaryIO
+            _read(ParquetFile(file), into, form)
         except ParquetError as error:
             raise MalformedRatingsError(into.key, 1, f"the file {error}") from None
 
 
 def _read(file: ParquetFile, into: RatingsBuilder, form: RatingForm) -> None:
-    names = list(file.fields)
-    found = {role: names[at] for role, at in form.find_columns(names).items()}
+    names = [field.name for field in file.fields]
+    found = {role: file.fields[at] for role, at in form.find_columns(names).items()}
     missing = [role for role in REQUIRED_COLUMNS if role not in found]
     if missing:
         shown = ", ".join(repr(name[:40]) for name in names[:10])
@@ -51,25 +52,35 @@ def _read(file: ParquetFile, into: RatingsBuilder, form: RatingForm) -> None:
             f"is a Parquet file with no {' and no '.join(missing)}: its columns are {shown}. "
             f"Columns are called {EXPECTED}"
         )
+    _refuse_what_is_none(found)
     line = 1
-    for columns in file.row_groups(list(found.values())):
-        by_role = {role: (file.fields[name], columns[name]) for role, name in found.items()}
-        line += _add_group(by_role, line, into)
+    for columns in file.batches(list(found.values())):
+        line += _add_batch(dict(zip(found, columns, strict=True)), found, line, into)
         into.flush()
 
 
-def _add_group(
-    columns: dict[str, tuple[Field, Column]], first_line: int, into: RatingsBuilder
+def _refuse_what_is_none(fields: Mapping[str, Field]) -> None:
+    for role in REQUIRED_COLUMNS:
+        name, holds = fields[role].name, fields[role].kind.holds
+        if holds not in ("numbers", "texts") and not (role == "rating" and holds == "booleans"):
+            raise ParquetError(f"has a column {name!r} that holds {holds}, which are no {role}s")
+
+
+def _add_batch(
+    columns: Mapping[str, Column],
+    fields: Mapping[str, Field],
+    first_line: int,
+    into: RatingsBuilder,
 ) -> int:
-    """Add the rows of one row group; say how many it has."""
-    problems: list[tuple[npt.NDArray[np.bool_], Callable[[int], str]]] = []
-    values = _ratings(columns["rating"][1], into, problems)
-    users = _codes(columns["user"][1], into.users, problems)
-    items = _codes(columns["item"][1], into.items, problems)
-    times = _timestamps(*columns["timestamp"]) if "timestamp" in columns else None
+    """Add some rows; say how many they are."""
+    problems: list[Problems] = []
+    values = _ratings(columns["rating"], into, problems)
+    users = _codes(columns["user"], into.users, problems)
+    items = _codes(columns["item"], into.items, problems)
     size = values.size
-    if times is None:
-        times = np.full(size, NO_TIMESTAMP, np.int64)
+    times = np.full(size, NO_TIMESTAMP, np.int64)
+    if "timestamp" in columns and fields["timestamp"].kind.holds in ("numbers", "texts"):
+        times = _timestamps(columns["timestamp"])
     bad = np.zeros(size, np.bool_)
     for flags, _ in problems:
         bad |= flags
@@ -77,56 +88,40 @@ def _add_group(
     good = slice(None) if not bad.any() else np.flatnonzero(~bad)
     for row in np.flatnonzero(bad).tolist():
         reason = next(told(row) for flags, told in problems if flags[row])
-        text = ", ".join(f"{role}={_shown(column, row)}" for role, (_, column) in columns.items())
+        text = ", ".join(f"{role}={_shown(column, row)}" for role, column in columns.items())
         into.reject(first_line + row, reason, text)
-    if size:
-        into.add_rows(RatingRows(users[good], items[good], values[good], times[good], lines[good]))
+    into.add_rows(RatingRows(users[good], items[good], values[good], times[good], lines[good]))
     return size
 
 
-def _codes(
-    column: Column,
-    table: IdTable,
-    problems: list[tuple[npt.NDArray[np.bool_], Callable[[int], str]]],
-) -> Codes:
-    reasons: dict[int, str] = {_UNUSABLE: f"{table.noun} id is null"}
-    codes: list[int] = []
+def _codes(column: Column, table: IdTable, problems: list[Problems]) -> Codes:
+    reasons = {_NULL: f"{table.noun} id is null"}
     values, which = column.values, column.which
-    if isinstance(values, np.ndarray):
-        if values.dtype.kind == "f":
-            raise ParquetError(f"has fractions as {table.noun} ids; write integers or texts")
-        if values.size and int(values.min()) >= 0 and int(values.max()) < IdTable.MOST_PLAIN:
-            known = values.astype(np.int32)
-        else:
-            distinct, which_value = np.unique(values, return_inverse=True)
-            known = np.array([table.add(str(one)) for one in distinct.tolist()], np.int32)
-            known = known[which_value]
-    else:
-        seen: dict[bytes, int] = {}
-        for place, text in enumerate(values):
-            code = seen.get(text)
-            if code is None:
-                try:
-                    code = table.add(text.decode())
-                except UnicodeDecodeError:
-                    code, reasons[place] = _UNUSABLE, f"{table.noun} id is not UTF-8"
-                except ValueError as problem:
-                    code, reasons[place] = _UNUSABLE, str(problem)
-                else:
-                    seen[text] = code
-            codes.append(code)
+    if not isinstance(values, np.ndarray):
+        codes = [table.known.get(cell, _UNUSABLE) for cell in values]
+        for place in [at for at, code in enumerate(codes) if code == _UNUSABLE]:
+            try:
+                codes[place] = table.add(_sound(values[place], f"{table.noun} id"))
+            except ValueError as problem:
+                reasons[place] = str(problem)
         known = np.array(codes, np.int32)
+    elif values.dtype.kind == "f":
+        raise ParquetError(f"has fractions as {table.noun} ids; write integers or texts")
+    elif values.size and int(values.min()) >= 0 and int(values.max()) < IdTable.MOST_PLAIN:
+        known = values.astype(np.int32)
+    else:
+        distinct, which_value = np.unique(values, return_inverse=True)
+        codes = [table.add(str(one)) for one in distinct.tolist()]
+        known = np.array(codes, np.int32)[which_value]
     found = np.append(known, np.int32(_UNUSABLE))[which]
     problems.append((found == _UNUSABLE, lambda row: reasons[int(which[row])]))
-    return found.astype(np.int32)
+    return found
 
 
 def _ratings(
-    column: Column,
-    into: RatingsBuilder,
-    problems: list[tuple[npt.NDArray[np.bool_], Callable[[int], str]]],
+    column: Column, into: RatingsBuilder, problems: list[Problems]
 ) -> npt.NDArray[np.float32]:
-    reasons: dict[int, str] = {-1: "rating is null"}
+    reasons = {_NULL: "rating is null"}
     values, which = column.values, column.which
     if isinstance(values, np.ndarray):
         wide = values.astype(np.float64)
@@ -138,40 +133,41 @@ def _ratings(
                 reasons[place] = str(problem)
         numbers = np.where(usable, wide, 0).astype(np.float32)
     else:
-        read, flags = [], []
-        for place, text in enumerate(values):
+        numbers, usable = np.zeros(len(values), np.float32), np.ones(len(values), np.bool_)
+        for place, cell in enumerate(values):
             try:
-                read.append(into.value(text.decode()))
-                flags.append(True)
-            except UnicodeDecodeError:
-                reasons[place] = "rating is not UTF-8"
-                read.append(0.0)
-                flags.append(False)
+                numbers[place] = into.value(_sound(cell, "rating"))
             except ValueError as problem:
                 reasons[place] = str(problem)
-                read.append(0.0)
-                flags.append(False)
-        numbers, usable = np.array(read, np.float32), np.array(flags, np.bool_)
-    bad = ~np.append(usable, False)[which].astype(np.bool_)
+                usable[place] = False
+    bad = ~np.append(usable, False)[which]
     problems.append((bad, lambda row: reasons.get(int(which[row]), "rating is no finite number")))
-    return np.append(numbers, np.float32(0))[which].astype(np.float32)
+    return np.append(numbers, np.float32(0))[which]
 
 
-def _timestamps(field: Field, column: Column) -> npt.NDArray[np.int64]:
+def _sound(cell: str, what: str) -> str:
+    """A text, if its bytes were UTF-8.
+
+    Raises:
+        ValueError: they were not.
+    """
+    if not cell.isascii() and any("\udc80" <= character <= "\udcff" for character in cell):
+        raise ValueError(f"{what} is not UTF-8")
+    return cell
+
+
+def _timestamps(column: Column) -> npt.NDArray[np.int64]:
     values = column.values
     if not isinstance(values, np.ndarray):
-        numbers = np.array(
-            [read_timestamp(text.decode("utf-8", "replace")) for text in values], np.int64
-        )
-    elif values.dtype.kind == "f":
-        real = values.astype(np.float64)
-        sound = (real >= 0) & (real < _MOST_PRECISE_INTEGER)
-        numbers = np.where(sound, real, NO_TIMESTAMP).astype(np.int64)
+        numbers = np.array([read_timestamp(cell) for cell in values], np.int64)
+    elif values.dtype.kind == "i":
+        numbers = np.maximum(values.astype(np.int64), NO_TIMESTAMP)
     else:
-        numbers = values.astype(np.int64)
-        if field.per_second:
-            numbers = numbers // field.per_second
-        numbers = np.maximum(numbers, NO_TIMESTAMP)
+        if values.dtype.kind == "f":
+            values = values.astype(np.float64)
+        sound = (values >= 0) & (values < _INT64_LIMIT)
+        numbers = np.where(sound, values, 0).astype(np.int64)
+        numbers[~sound] = NO_TIMESTAMP
     return np.asarray(np.append(numbers, np.int64(NO_TIMESTAMP))[column.which])
 
 
@@ -179,5 +175,4 @@ def _shown(column: Column, row: int) -> str:
     place = int(column.which[row])
     if place < 0:
         return "null"
-    value = cast("object", column.values[place])
-    return value.decode("utf-8", "backslashreplace") if isinstance(value, bytes) else str(value)
+    return str(column.values[place])

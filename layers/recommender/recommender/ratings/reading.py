@@ -5,15 +5,13 @@ from concurrent.futures import Executor
 from functools import partial
 
 from recommender.errors import MalformedRatingsError
-from recommender.formats import parquet
 from recommender.formats.delimited import Layout
 from recommender.formats.lines import Blocks, count_lines
-from recommender.formats.uploads import peek, text_chunks, unzipped
+from recommender.formats.uploads import PARQUET_MAGIC, peek, text_chunks, unzipped
 from recommender.lookahead import ahead
 from recommender.ratings.blocks import AlikeRows, add_alike_rows, read_alike_rows
 from recommender.ratings.detection import SAMPLE_BYTES, detect_layout, sample_of
 from recommender.ratings.form import RatingForm
-from recommender.ratings.parquet import read_parquet
 from recommender.ratings.rows import read_delimited, read_json_lines
 from recommender.ratings.table import ALWAYS_ALLOWED_REJECTS, EXPECTED, RatingsBuilder
 
@@ -47,8 +45,10 @@ def read_ratings(
             more of them than the limit cannot.
     """
     refuse = partial(MalformedRatingsError, into.key)
-    magic, chunks = peek(unzipped(chunks, refuse), len(parquet.MAGIC))
-    if magic.startswith(parquet.MAGIC):
+    magic, chunks = peek(unzipped(chunks, refuse), len(PARQUET_MAGIC))
+    if magic.startswith(PARQUET_MAGIC):
+        from recommender.ratings.parquet import read_parquet  # other files start sooner without it
+
         read_parquet(chunks, into, form)
     else:
         _read_text(Blocks(text_chunks(chunks, refuse), refuse), into, form, threads)

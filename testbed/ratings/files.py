@@ -9,7 +9,7 @@ from recommender.ratings.identifiers import IdTable
 from recommender.ratings.rejects import RejectLog
 from recommender.ratings.table import RatingRows, RatingsBuilder
 
-from testbed.datasets import Ratings, ids_of, parse_ratings
+from testbed.ratings.datasets import Ratings, ids_of, parse_ratings
 
 KEY = "ratings/films/ua.base"
 

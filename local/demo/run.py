@@ -17,6 +17,8 @@ ARTICLES_WAY = "movielens-adam"
 _ARTICLES_CONFIG = {"features": {}, "hyperparameters": {"solver": "adam", "num_factors": "64"}}
 USER = "196"
 """The user whose predictions and recommendations are shown."""
+STRANGER = ("50", "172", "181")
+"""What somebody likes who is not in the data: Star Wars and what follows."""
 _CORRECTED = 5
 
 
@@ -79,10 +81,7 @@ def _drop_and_follow(stack: Stack, data: movielens.MovieLens, screen: Screen) ->
     screen.say(f"Second run done: {second.execution}")
 
     manifest = _manifest(stack)
-    job = stack.client("sagemaker").describe_training_job(
-        TrainingJobName=manifest["training"]["trainingJobName"]
-    )
-    trained = (job["TrainingEndTime"] - job["TrainingStartTime"]).total_seconds()
+    trained = _seconds_of_training(stack, manifest)
     return {
         "versions": {
             name: version(name)
@@ -93,6 +92,7 @@ def _drop_and_follow(stack: Stack, data: movielens.MovieLens, screen: Screen) ->
         # The article's data are the first run's: the second one has corrected ratings.
         "metrics": original["evaluation"]["challenger"],
         "metrics_adam": articles["evaluation"]["challenger"],
+        "lists": original["evaluation"]["lists"],
         # Rows of two ones, as the article made them; with side features there is more.
         "counts": articles["counts"],
         "train_bytes": articles["counts"]["train_bytes"],
@@ -103,6 +103,18 @@ def _drop_and_follow(stack: Stack, data: movielens.MovieLens, screen: Screen) ->
         "api_base_url": stack.api_base_url,
         "manifest": manifest,
     }
+
+
+def _seconds_of_training(stack: Stack, manifest: dict[str, Any]) -> float:
+    """How long the models of a run took, which train side by side."""
+    client = stack.client("sagemaker")
+    jobs = [
+        client.describe_training_job(TrainingJobName=one["trainingJobName"])
+        for one in manifest["trainings"].values()
+    ]
+    begun = min(job["TrainingStartTime"] for job in jobs)
+    ended = max(job["TrainingEndTime"] for job in jobs)
+    return float((ended - begun).total_seconds())
 
 
 def _corrections(train: str) -> str:

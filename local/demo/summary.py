@@ -3,7 +3,7 @@
 import json
 from typing import Any
 
-from local.demo.run import CATALOG, USER, call
+from local.demo.run import CATALOG, STRANGER, USER, call
 from local.demo.screen import Screen
 from local.emulator.stack import REGION, ROOT, Stack
 
@@ -19,6 +19,7 @@ def tell(stack: Stack, facts: dict[str, Any], screen: Screen) -> None:
         article = f"{ARTICLE[name]:.4f}" if name in ARTICLE else "     -"
         figures = f"{article}    {adam[name]:.4f}    {gibbs[name]:.4f}"
         screen.say(f"  {name.replace('_', ' '):<18}  {figures}")
+    _lists(facts["lists"], screen)
     screen.say(
         f"\nSecond drop to served predictions: {facts['drop_to_served_s']} s, "
         f"{facts['outside_training_s']} s of it outside training."
@@ -27,10 +28,38 @@ def tell(stack: Stack, facts: dict[str, Any], screen: Screen) -> None:
     for title in _liked():
         screen.say(f"  {title}")
     _, found = call(stack, "GET", f"users/{USER}/recommendations?limit=5")
-    screen.say("and is recommended:")
+    screen.say("and is recommended (chance of a like beside it):")
     for item in found["items"]:
-        screen.say(f"  {item['title']}  ({item['score']:.3f})")
+        screen.say(f"  {item['title']}  ({item['like_probability']:.2f})")
+    _stranger(stack, screen)
     _commands(stack, facts, screen)
+
+
+def _lists(lists: dict[str, Any], screen: Screen) -> None:
+    methods = lists["methods"]
+    screen.say("\nLists of ten          popular   item-item   like model   ranking model")
+    for label, name in (("NDCG", "ndcg@10"), ("hit rate", "hit_rate@10")):
+        popular, neighbours, like, ranking = (
+            f"{methods[method][name]['mean']:.4f}"
+            for method in ("popularity", "item-to-item", "like", "ranking")
+        )
+        screen.say(f"  {label:<18}  {popular:>9}   {neighbours:>9}   {like:>10}   {ranking:>13}")
+
+
+def _stranger(stack: Stack, screen: Screen) -> None:
+    """Show what somebody gets who is not in the data, and why."""
+    ratings = [{"item": item, "rating": 5} for item in STRANGER]
+    body = {"ratings": ratings, "limit": 5, "explain": True}
+    _, found = call(stack, "POST", "recommendations", body)
+    liked = {one["item"]: one["title"] for one in found["items"][0]["because"]}
+    screen.say("\nSomebody who is not in the data likes " + ", ".join(liked.values()))
+    screen.say("and is recommended, because of:")
+    for item in found["items"]:
+        because = ", ".join(
+            f"{one['title'].rpartition(' (')[0]} {one['share'] / item['score']:.0%}"
+            for one in item["because"]
+        )
+        screen.say(f"  {item['title']}  ({because})")
 
 
 def _liked() -> list[str]:
@@ -48,6 +77,7 @@ def _commands(stack: Stack, facts: dict[str, Any], screen: Screen) -> None:
     artifacts, ratings = outputs["ArtifactsBucketName"], outputs["RatingsBucketName"]
     manifest = facts["manifest"]
     pairs = json.dumps({"pairs": [{"user": USER, "item": "242"}]})
+    session = json.dumps({"ratings": [{"item": STRANGER[0]}], "explain": True})
     environment = "\n".join(
         f"  export {name}={value}" for name, value in stack.environment().items()
     )
@@ -56,6 +86,7 @@ def _commands(stack: Stack, facts: dict[str, Any], screen: Screen) -> None:
         f"""
 Try it (while it is up):
   {curl} {base}/catalogs/{CATALOG}/users/{USER}/recommendations
+  {curl} {base}/catalogs/{CATALOG}/recommendations -d '{session}'
   {curl} {base}/catalogs/{CATALOG}/predictions -d '{pairs}'
   {curl} {base}/catalogs/{CATALOG}/model
 

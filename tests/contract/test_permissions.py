@@ -173,7 +173,7 @@ def uploads(stage: Stage) -> None:
     upload_films(stage)
     for step in ("EncodeRatings", "StartTraining"):
         event = {"catalog": "films", "execution": left_behind, "runId": run_id(stage)}
-        event["pollSeconds"] = 30
+        event |= {"pollSeconds": 30, "model": "like"}
         stage.run(step, STEPS[step], event)
     stage.end(left_behind, "ABORTED")
     next_one = admit(stage)["execution"]  # takes over, and stops the job
@@ -235,17 +235,21 @@ def retries(stage: Stage) -> None:
     execution = admit(stage)["execution"]
     step = {"catalog": "films", "execution": execution, "pollSeconds": 30}
     encoded = stage.run("EncodeRatings", STEPS["EncodeRatings"], step)
-    step["runId"] = encoded["runId"]
+    step |= {"runId": encoded["runId"], "model": "like"}
     for _ in range(2):
         job = stage.run("StartTraining", STEPS["StartTraining"], step)["trainingJobName"]
-    Outside(stage).train({"encoding": encoded, "training": {"trainingJobName": job}})
+    Outside(stage).train({"runId": encoded["runId"], "training": {"trainingJobName": job}})
     step["modelUri"] = stage.sagemaker.jobs[job]["ModelArtifacts"]["S3ModelArtifacts"]
     stage.sagemaker.endpoints[ENDPOINT]["EndpointStatus"] = "Failed"
     for _ in range(2):
         with contextlib.suppress(Exception):  # busy, until it is deleted
             stage.run("UpdateEndpoint", STEPS["UpdateEndpoint"], step)
     for name in ("StartTraining", "UpdateEndpoint", "ScoreUsers"):
-        lost = {**step, "runId": "lost", "shard": {"number": 0, "first": 0, "last": 1}}
+        lost = {
+            **step,
+            "runId": "lost",
+            "shard": {"number": 0, "first": 0, "last": 1, "likes": None},
+        }
         with pytest.raises(ClientError, match="NoSuchKey"):
             stage.run(name, STEPS[name], lost)
 

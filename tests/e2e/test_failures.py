@@ -136,7 +136,7 @@ def test_mistaken_config(serving: Catalog, notices: Notices) -> None:
     manifest = serving.manifests()[-1]
     assert manifest["outcome"] == "refused"
     assert "top_n" in manifest["error"]["message"]
-    assert "training" not in manifest
+    assert "trainings" not in manifest
     assert serving.pointer() == before
     the_next_run_works(serving)
 

@@ -156,7 +156,7 @@ def test_api_recommends_what_the_batch_did(first: Catalog) -> None:
 
 def test_training_saw_its_metrics_in_the_log(first: Catalog) -> None:
     manifest = first.manifests()[0]
-    metrics = manifest["trained"]["metrics"]
+    metrics = manifest["trainings"]["like"]["metrics"]
     ours = manifest["evaluation"]["challenger"]
     assert metrics["test:binary_classification_cross_entropy"] == pytest.approx(
         ours["cross_entropy"], abs=1e-5

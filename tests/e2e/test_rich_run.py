@@ -36,7 +36,7 @@ def test_what_is_known_of_users_and_movies_was_found_out_and_told(rich: Catalog)
         ("item", "genres"): "several",
     }
     assert told["user", "zip"]["none"] == "it has 795 distinct values in 943 rows"
-    sizes = list(map(int, manifest["hyperparameters"]["field_sizes"].split(",")))
+    sizes = list(map(int, manifest["models"]["like"]["field_sizes"].split(",")))
     assert sizes[:2] == [943, 1682]
     assert sum(sizes) == manifest["counts"]["feature_dim"]
 
@@ -72,7 +72,7 @@ def test_the_model_beats_the_article_in_every_figure(rich: Catalog) -> None:
 
 def test_image_and_pipeline_measured_the_same_model(rich: Catalog) -> None:
     manifest = rich.manifests()[0]
-    ours, theirs = manifest["evaluation"]["challenger"], manifest["trained"]["metrics"]
+    ours, theirs = manifest["evaluation"]["challenger"], manifest["trainings"]["like"]["metrics"]
     for name in ("cross_entropy", "accuracy"):
         assert theirs[f"test:binary_classification_{name}"] == pytest.approx(ours[name], abs=1e-5)
 

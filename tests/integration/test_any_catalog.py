@@ -132,12 +132,17 @@ def settings(rng: random.Random, columns: Mapping[str, Sequence[str]]) -> dict[s
             "implicit_features": rng.choice(("true", "false")),
         }
     }
+    if rng.random() < 0.5:
+        chosen["ranking"] = {"hyperparameters": {"solver": "als", "num_factors": 4}}
+    else:
+        chosen["ranking"] = {"hyperparameters": {"epochs": 2, "num_factors": 2}}
     several: dict[str, Sequence[Any]] = {
         "predictor_type": ("binary_classifier", "regressor"),
         "like_threshold": (4, 3.5, 0),
         "split": ({"fraction": 0.3}, {"last_per_user": 1}, {"last_per_user": 50}),
         "top_n": (1, 1000),
         "training": ({"shards": 3},),
+        "models": (["ranking"], ["like"]),
         "gate": ({"tolerance": 1}, {"minimum": {"hit_rate": 0.1}}, {"baseline_margin": 0.5}),
     }
     chosen |= {name: rng.choice(some) for name, some in several.items() if rng.random() < 0.4}
@@ -155,23 +160,24 @@ class Image(Outside):
 
     def __init__(self, stage: Stage, folder: Path) -> None:
         super().__init__(stage)
-        self._paths, self._folder = Paths(folder), folder
+        self._folder = folder
 
     def train(self, data: State) -> None:
         job = data["training"]["trainingJobName"]
+        paths = Paths(self._folder / job)
         request = self.stage.sagemaker.jobs[job]
         for channel in request["InputDataConfig"]:
-            self._download(channel["ChannelName"], channel["DataSource"]["S3DataSource"]["S3Uri"])
-        self._paths.hyperparameters.parent.mkdir(parents=True)
-        self._paths.hyperparameters.write_text(json.dumps(request["HyperParameters"]))
-        train(self._paths)
+            source = channel["DataSource"]["S3DataSource"]["S3Uri"]
+            self._download(paths.channel(channel["ChannelName"]), source)
+        paths.hyperparameters.parent.mkdir(parents=True)
+        paths.hyperparameters.write_text(json.dumps(request["HyperParameters"]))
+        train(paths)
         packed = BytesIO()
         with tarfile.open(fileobj=packed, mode="w:gz") as archive:
-            archive.add(self._paths.model, ".")
+            archive.add(paths.model, ".")
         self.stage.sagemaker.complete(job, packed.getvalue())
 
-    def _download(self, channel: str, uri: str) -> None:
-        folder = self._paths.channel(channel)
+    def _download(self, folder: Path, uri: str) -> None:
         folder.mkdir(parents=True)
         prefix = uri.removeprefix(f"s3://{self.stage.artifacts}/")
         for key in self.stage.listing(prefix):

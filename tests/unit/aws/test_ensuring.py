@@ -31,8 +31,7 @@ def job_request(**changes: Any) -> "CreateTrainingJobRequestTypeDef":
         "image": IMAGE,
         "role_arn": ROLE,
         "hyperparameters": {"epochs": "40"},
-        "train_uri": "s3://bucket/run/train/",
-        "test_uri": "s3://bucket/run/test/",
+        "channels": {"train": "s3://bucket/run/train/", "test": "s3://bucket/run/test/"},
         "output_uri": "s3://bucket/run/model/",
         "instance_type": "ml.m5.large",
         "max_seconds": 3600,
@@ -83,8 +82,8 @@ def test_a_training_job_starts_once(stage: Stage) -> None:
     ("changes", "difference"),
     [
         ({"hyperparameters": {"epochs": "41"}}, "HyperParameters"),
-        ({"train_uri": "s3://bucket/other/train/"}, "channels"),
-        ({"test_uri": "s3://bucket/other/test/"}, "channels"),
+        ({"channels": {"train": "s3://bucket/other/train/"}}, "channels"),
+        ({"channels": {"train": "s3://bucket/run/train/", "test": "s3://other/"}}, "channels"),
     ],
 )
 def test_another_job_of_that_name_is_a_conflict(

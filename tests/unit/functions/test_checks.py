@@ -23,6 +23,7 @@ def job(stage: Stage) -> str:
     upload_films(stage)
     step = {"catalog": "films", "execution": admit(stage)["execution"], "pollSeconds": 30}
     step["runId"] = stage.run("EncodeRatings", STEPS["EncodeRatings"], step)["runId"]
+    step["model"] = "like"
     return str(stage.run("StartTraining", STEPS["StartTraining"], step)["trainingJobName"])
 
 

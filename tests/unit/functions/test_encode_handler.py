@@ -67,7 +67,7 @@ def test_a_regressor_learns_the_ratings_themselves(stage: Stage) -> None:
     answer = encode(stage, admit(stage)["execution"])
     expected = {pair: 5.0 if films.likes(*pair) else 1.0 for pair in films.pairs("train")}
     assert channel(stage, answer, "train") == expected
-    assert plan_of(stage, answer)["hyperparameters"]["predictor_type"] == "regressor"
+    assert plan_of(stage, answer)["models"]["like"]["predictor_type"] == "regressor"
 
 
 def test_the_plan_pins_the_versions_that_were_read(stage: Stage) -> None:
@@ -84,7 +84,7 @@ def test_the_plan_says_how_to_train(stage: Stage) -> None:
     upload_films(stage)
     stage.upload("catalogs/films/config.json", '{"hyperparameters": {"epochs": 7}, "top_n": 3}')
     plan = plan_of(stage, encode(stage, admit(stage)["execution"]))
-    hyperparameters = plan["hyperparameters"]
+    hyperparameters = plan["models"]["like"]
     assert hyperparameters["epochs"] == "7"
     stack = json.loads(template.environment("EncodeRatings")["HYPERPARAMETERS"])
     assert hyperparameters["num_factors"] == stack["num_factors"]

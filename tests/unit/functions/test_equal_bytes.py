@@ -51,6 +51,7 @@ def test_the_time_at_which_a_run_is_made_is_not_in_its_files(
     assert encode(stage, execution) == before
     assert {name.split("/")[0] for name in before} == {
         "plan.json",
+        "ranking",
         "rejects",
         "test",
         "train",

@@ -168,7 +168,7 @@ def test_an_aborted_run_is_done_anew_when_the_same_files_are_told_of_again(stage
     stage.end(execution, "ABORTED")
     done = run(stage, admit(stage)["execution"])
     assert done.status == "SUCCEEDED", done.error
-    assert len(stage.sagemaker.jobs) == 2
+    assert len(stage.sagemaker.jobs) == 1 + 2
 
 
 def test_the_end_of_every_run_is_counted_by_its_outcome(

@@ -50,9 +50,7 @@ def serve(stage: Stage, link: LikeLink | None, **settings: object) -> Served:
     """Run the planted catalog with a model that says 5 or 1 stars, as the ratings are."""
 
     def train(data: State) -> None:
-        data_of_ids = stage.kept(
-            f"runs/films/{data['encoding']['runId']}/vocabulary/vocabulary.json"
-        )
+        data_of_ids = stage.kept(f"runs/films/{data['runId']}/vocabulary/vocabulary.json")
         ids = Vocabulary.from_json(data_of_ids)
         model = films.model(
             ids.users, ids.items, strength=1.0, predictor_type=REGRESSOR, like_link=link
@@ -153,8 +151,8 @@ def test_a_regressor_with_a_link_may_be_limited_by_its_likes(stage: Stage) -> No
         hyperparameters={"solver": "gibbs"},
         gate={"minimum": {"auc": 0.99}, "maximum": {"cross_entropy": 0.01}},
     ).judged()
-    assert judged["verdict"] == "rejected"
-    (reason,) = judged["reasons"]
+    assert judged["models"]["like"]["verdict"] == "rejected"
+    (reason,) = judged["models"]["like"]["reasons"]
     assert "cross_entropy 0.0543 is above gate.maximum" in reason
 
 

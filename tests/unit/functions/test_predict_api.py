@@ -146,8 +146,9 @@ def test_a_user_is_recommended_what_they_have_not_rated_best_first(api: Api, use
     items = [one["item"] for one in answer.body["items"]]
     assert set(items) == unseen(user)
     assert [films.likes(user, item) for item in items] == [True, False]
-    scores = [one["score"] for one in answer.body["items"]]
-    assert scores == pytest.approx([films.LIKED, films.DISLIKED])
+    assert [one["score"] for one in answer.body["items"]] == [4.0, -4.0]
+    chances = [one["like_probability"] for one in answer.body["items"]]
+    assert chances == pytest.approx([films.LIKED, films.DISLIKED])
 
 
 @pytest.mark.parametrize(
@@ -184,7 +185,8 @@ def test_an_unknown_user_gets_what_most_people_like_and_is_told_so(api: Api) -> 
         liked[item] += films.likes(user, item)
     counts = [liked[one["item"]] for one in answer["items"]]
     assert counts == sorted(liked.values(), reverse=True)[:4]
-    assert {one["score"] for one in answer["items"]} == {0.5}
+    assert [one["score"] for one in answer["items"]] == counts
+    assert {one["like_probability"] for one in answer["items"]} == {0.5}
 
 
 def test_the_model_shows_its_manifest(api: Api) -> None:
@@ -376,7 +378,9 @@ def test_a_pointer_that_moved_is_followed_within_seconds(
     monkeypatch.setattr(time, "monotonic", lambda: now[0])
     assert api.recommend("anna").body["model_version"] == api.run_id
     copy_run(api, "20261123t000000-newer")
-    api.stage.keep("current/films.json", {"runId": "20261123t000000-newer"})
+    newer = dict.fromkeys(("like", "ranking"), "20261123t000000-newer")
+    pointer = api.stage.kept_json("current/films.json")
+    api.stage.keep("current/films.json", {**pointer, "models": newer})
     assert api.recommend("anna").body["model_version"] == api.run_id
     now[0] += 5.0
     assert api.recommend("anna").body["model_version"] == "20261123t000000-newer"

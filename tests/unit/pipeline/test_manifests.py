@@ -4,7 +4,7 @@ import json
 from typing import Any
 
 import pytest
-from recommender.pipeline.manifests import FINAL, RunError, manifest, notice, pointer, summary
+from recommender.pipeline.manifests import FINAL, RunError, manifest, notice, summary
 
 EVALUATION = {
     "challenger": {"accuracy": 0.7159, "cross_entropy": 0.5731},
@@ -35,8 +35,7 @@ def test_a_record_holds_the_plan_and_what_each_step_came_to() -> None:
         state={
             "catalog": "films",
             "pollSeconds": 30,
-            "training": {"trainingJobName": "job"},
-            "trained": {"status": "Completed"},
+            "trainings": {"like": {"trainingJobName": "job", "status": "Completed"}},
             "endpoint": {"endpointName": "endpoint"},
             "scoring": [{"uri": "s3://bucket/part"}],
         },
@@ -51,8 +50,7 @@ def test_a_record_holds_the_plan_and_what_each_step_came_to() -> None:
         "finishedAt": "2026-11-22T10:05:00Z",
         "counts": {"rows": 3},
         "image": "image",
-        "training": {"trainingJobName": "job"},
-        "trained": {"status": "Completed"},
+        "trainings": {"like": {"trainingJobName": "job", "status": "Completed"}},
         "endpoint": {"endpointName": "endpoint"},
         "evaluation": EVALUATION,
     }
@@ -132,17 +130,6 @@ def test_an_error_without_facts_is_still_one() -> None:
 )
 def test_one_line_says_how_it_ended(outcome: str, facts: dict[str, Any], line: str) -> None:
     assert summary(record(outcome, **facts)) == line
-
-
-def test_the_pointer_names_what_answers() -> None:
-    endpoint = {"endpointName": "endpoint", "endpointConfigName": "config", "requestedAt": "now"}
-    assert pointer(record("promoted", state={"endpoint": endpoint})) == {
-        "catalog": "films",
-        "runId": "20261122t100000-0123456789",
-        "endpointName": "endpoint",
-        "endpointConfigName": "config",
-        "promotedAt": "2026-11-22T10:05:00Z",
-    }
 
 
 def test_a_notice_stays_small_however_many_files_a_run_read() -> None:

@@ -35,15 +35,21 @@ def test_an_empty_variable_is_an_absent_one() -> None:
         Example.from_environ({"STATE_TABLE": "", "POLL_SECONDS": "30"})
 
 
-def encode_settings(hyperparameters: str) -> EncodeRatingsSettings:
-    return EncodeRatingsSettings("table", "ratings", "artifacts", hyperparameters, "image")
+def encode_settings(like: str, ranking: str = "{}") -> EncodeRatingsSettings:
+    return EncodeRatingsSettings("table", "ratings", "artifacts", like, ranking, "image")
 
 
-def test_the_stacks_hyperparameters_are_a_json_object_of_strings() -> None:
-    assert encode_settings('{"epochs": "3"}').stack_hyperparameters() == {"epochs": "3"}
+def test_the_stacks_hyperparameters_are_a_json_object_of_strings_for_each_model() -> None:
+    settings = encode_settings('{"epochs": "3"}', '{"sweeps": "8"}')
+    assert settings.stack_hyperparameters() == {
+        "like": {"epochs": "3"},
+        "ranking": {"sweeps": "8"},
+    }
 
 
 @pytest.mark.parametrize("text", ["{", "[]", '"epochs"', '{"epochs": 3}'])
 def test_other_hyperparameters_are_the_operators_mistake(text: str) -> None:
-    with pytest.raises(MissingSettingsError, match="HYPERPARAMETERS"):
+    with pytest.raises(MissingSettingsError, match=": HYPERPARAMETERS"):
         encode_settings(text).stack_hyperparameters()
+    with pytest.raises(MissingSettingsError, match="RANKING_HYPERPARAMETERS"):
+        encode_settings("{}", text).stack_hyperparameters()

@@ -64,7 +64,7 @@ def test_rows_carry_the_features_of_their_user_and_their_item(stage: Stage) -> N
         ]
         assert found == [features_of(*pair) for pair in films.pairs(name)]
     plan = stage.kept_json(files.plan)
-    assert plan["hyperparameters"]["feature_dim"] == str(len(names))
+    assert plan["models"]["like"]["feature_dim"] == str(len(names))
     assert [(one["side"], one["column"], one["kind"]) for one in plan["features"]] == [
         ("user", "age", "number"),
         ("item", "mood", "several"),
@@ -84,7 +84,7 @@ def test_the_folded_model_answers_as_the_endpoint_does_on_full_rows(stage: Stage
     )
     key = files.model + "job/output/model.tar.gz"
     stage.s3.put_object(Bucket=stage.artifacts, Key=key, Body=write_artifact(machine, {}))
-    model = evaluations._open(stage.artifacts, files, f"s3://{stage.artifacts}/{key}", vocabulary)
+    model = evaluations.folded(stage.artifacts, files, f"s3://{stage.artifacts}/{key}", vocabulary)
     users, items = (
         part.reshape(-1) for part in np.indices((len(vocabulary.users), len(vocabulary.items)))
     )
@@ -108,7 +108,7 @@ def test_the_sampler_gets_ratings_as_labels_and_the_verdict_likes(stage: Stage) 
     pairs = storage.read_arrays(stage.artifacts, files.pairs)
     expected = [films.rating(*pair) >= 3 for pair in films.pairs("test")]
     assert pairs["test_labels"].tolist() == pairs["test_likes"].tolist() == expected
-    assert stage.kept_json(files.plan)["hyperparameters"]["like_threshold"] == "3"
+    assert stage.kept_json(files.plan)["models"]["like"]["like_threshold"] == "3"
 
 
 def test_features_are_found_out_and_reported(stage: Stage) -> None:
@@ -124,8 +124,8 @@ def test_features_are_found_out_and_reported(stage: Stage) -> None:
     assert told["item", "title"]["none"] == "it is the title"
     sizes = [len(films.USERS), len(films.ITEMS)]
     sizes += [one["features"] for one in plan["features"] if "features" in one]
-    assert plan["hyperparameters"]["field_sizes"] == ",".join(map(str, sizes))
-    assert plan["hyperparameters"]["feature_dim"] == str(sum(sizes))
+    assert plan["models"]["like"]["field_sizes"] == ",".join(map(str, sizes))
+    assert plan["models"]["like"]["feature_dim"] == str(sum(sizes))
 
 
 def test_a_file_of_titles_alone_gives_titles_and_no_features(stage: Stage) -> None:

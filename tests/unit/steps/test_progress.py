@@ -88,7 +88,8 @@ def test_progress_is_gone_once_training_begins(
     lease = stage.lease()
     event = {"catalog": "films", "execution": lease["owner"], "runId": lease["run_id"]}
     assert told(stage)
-    stage.run("StartTraining", start_training.lambda_handler, {**event, "pollSeconds": 30})
+    event |= {"pollSeconds": 30, "model": "like"}
+    stage.run("StartTraining", start_training.lambda_handler, event)
     assert told(stage) == {}
 
 

@@ -1,8 +1,11 @@
 """What is kept and told of a run's end."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from typing import cast
+
+from recommender.model_names import LIKE, RANKING
 
 FINAL = frozenset({"promoted", "rejected", "refused"})
 """Outcomes that the same files would only repeat. A failed run is worth another attempt."""
@@ -79,7 +82,7 @@ def summary(record: Mapping[str, object]) -> str:
     evaluation = record.get("evaluation")
     error = record.get("error")
     if outcome == "promoted" and isinstance(evaluation, Mapping):
-        return f"{catalog}: new model serving ({_figures(evaluation['challenger'])})"
+        return f"{catalog}: {'; '.join(_promotions(evaluation))}"
     if outcome == "rejected" and isinstance(evaluation, Mapping):
         return (
             f"{catalog}: challenger rejected, nothing changed: {'; '.join(evaluation['reasons'])}"
@@ -91,6 +94,23 @@ def summary(record: Mapping[str, object]) -> str:
         f"{error['type']}: {error['message']}" if isinstance(error, Mapping) else "no reason known"
     )
     return f"{catalog}: {what}, the model that served keeps serving. {why}"
+
+
+def _promotions(evaluation: Mapping[str, Mapping[str, Mapping[str, object]]]) -> Iterator[str]:
+    """Say of each of a run's models whether it serves from now on."""
+    models = evaluation.get("models", {LIKE: {"verdict": "promoted"}})
+    serves = {name: told["verdict"] == "promoted" for name, told in models.items()}
+    if serves.get(LIKE):
+        challenger = cast("Mapping[str, float]", evaluation["challenger"])
+        yield f"new model serving ({_figures(challenger)})"
+    if serves.get(RANKING):
+        told = cast("Mapping[str, float]", evaluation["ranking"])
+        figures = {name: told[name] for name in ("ndcg", "hit_rate")}
+        yield f"new lists ({_figures(figures)})"
+    for name in serves:
+        if not serves[name]:
+            reasons = cast("Sequence[str]", models[name]["reasons"])
+            yield f"the new {name} model was rejected: {'; '.join(reasons)}"
 
 
 def _figures(metrics: Mapping[str, float]) -> str:

@@ -134,10 +134,8 @@ def _makes_lists(run: _Run, verdicts: Mapping[str, Verdict]) -> bool:
 
 def _like(run: _Run, uri: str, facts: dict[str, object]) -> tuple[Verdict, PairModel | None]:
     """Judge the like model; put its figures to the facts."""
-    features = side_features.read(run.bucket, run.files, run.vocabulary)
-    sizes = len(run.vocabulary.users), len(run.vocabulary.items)
     try:
-        model = fold(_machine(uri), *sizes, features)
+        model = folded(run.bucket, run.files, uri, run.vocabulary)
     except (DamagedArtifactError, ShapeMismatchError) as error:
         facts["challenger"] = {}
         return Verdict.refusal(f"The new model cannot be used: {error}"), None
@@ -173,6 +171,17 @@ def _ranking(run: _Run, uri: str, like: PairModel | None, facts: dict[str, objec
     for name in ("ranking", "popularity"):
         facts[name] = figures_of(result.methods[name], run.plan.config.top_n)
     return result.verdict
+
+
+def folded(bucket: str, files: RunFiles, uri: str, vocabulary: Vocabulary) -> PairModel:
+    """Read an archive, and fold the side features of a run into users and items.
+
+    Raises:
+        DamagedArtifactError: it is no archive of a machine.
+        ShapeMismatchError: its size disagrees with the vocabulary.
+    """
+    features = side_features.read(bucket, files, vocabulary)
+    return fold(_machine(uri), len(vocabulary.users), len(vocabulary.items), features)
 
 
 def _machine(uri: str) -> FactorizationMachine:

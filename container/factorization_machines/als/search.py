@@ -26,7 +26,7 @@ RANKS = (32, 64, 128)
 MIDDLE_RANK = 64
 TRIED_SWEEPS = 5
 
-_USUAL_UNOBSERVED, _USUAL_STRENGTH = 0.3, 0.008
+_USUAL_UNOBSERVED, _USUAL_STRENGTH = 0.3, 0.0085
 _UNOBSERVED_STEP, _STRENGTH_STEP = 3**0.5, 2**0.5
 # A larger machine must be better by this many standard errors of the difference.
 _WORTH_A_LARGER_RANK = 0.5

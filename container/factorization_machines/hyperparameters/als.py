@@ -13,7 +13,7 @@ pair add up.
   was held out. Without it, what is left out takes a value that suits most catalogs.
 - ``search_share`` (default 0.5): of the arithmetic of a large job, what the search may take; it
   then looks at a sample of the users. Catalogs of up to 300,000 pairs are searched whole.
-- ``validation_fraction`` (default 0.1): of each of these users' likes, what is held out, for the
+- ``validation_fraction`` (default 0.2): of each of these users' likes, what is held out, for the
   search and for the learning curve. The model learns from all pairs in the end.
 - ``hit_threshold``: labels from here on are likes, which lists are to find (default 0: all above).
 - ``feature_strength`` (default 0: side features are not looked at): users and items are drawn to a
@@ -33,7 +33,7 @@ TABLE: tuple[Kind, ...] = (
     Number("init_sigma", "0.1", 0, 512, above_low=True),
     Choice("search", "true", ("false", "true")),
     Number("search_share", "0.5", 0, 0.9, above_low=True),
-    Number("validation_fraction", "0.1", 0, 0.5),
+    Number("validation_fraction", "0.2", 0, 0.5),
     Number("hit_threshold", "0", 0, 1e9),
     Number("feature_strength", "0", 0, 1e9),
 )

@@ -96,8 +96,8 @@ def _race(folder: Path, seed: int, target: float) -> dict[str, object]:
     The clock stands while the test set is scored, as it does for the peer. Compiled code is loaded
     beforehand, as the peer's is.
     """
+    from factorization_machines.fields import find_pairs
     from factorization_machines.gibbs.likelihoods import OrderedProbit
-    from factorization_machines.gibbs.pairs.fields import find_pairs
     from factorization_machines.gibbs.pairs.sampler import PairSampler
     from factorization_machines.gibbs.randomness import random_state
 

@@ -1,9 +1,10 @@
 """What a solver hands over: a machine, and what each pass over the rows said about it."""
 
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 
 import numpy as np
-from recommender.features import Float64s, Floats
+from recommender.features import FeatureRows, Float32s, Float64s, Floats
 from recommender.model.machine import FactorizationMachine, LikeLink
 
 _SMALLEST_CHANCE = 1e-15
@@ -11,15 +12,36 @@ _SMALLEST_CHANCE = 1e-15
 
 @dataclass(frozen=True)
 class Fitted:
-    """A machine, and how its ratings become likes.
+    """A machine, and what goes with it.
 
     Attributes:
         machine: the plain machine.
         like_link: for a regressor that was given a threshold: how its ratings become likes.
+        chosen: hyperparameters that the solver chose itself, as SageMaker spells them.
+        judge_lists: for a ranking model: metrics of its lists, given rows and labels to be found.
     """
 
     machine: FactorizationMachine
     like_link: LikeLink | None = None
+    chosen: Mapping[str, str] = field(default_factory=dict)
+    judge_lists: Callable[[FeatureRows, Float32s], Mapping[str, float]] | None = None
+
+
+@dataclass(frozen=True)
+class SweepSummary:
+    """How far a ranking model has come in a sweep.
+
+    Attributes:
+        sweep: from 0.
+        sweeps: how many there will be.
+        objective: what is minimised, a sum over all pairs.
+        ndcg: NDCG at 10 of held out pairs after as many sweeps without them, if any were held out.
+    """
+
+    sweep: int
+    sweeps: int
+    objective: float
+    ndcg: float | None = None
 
 
 @dataclass(frozen=True)

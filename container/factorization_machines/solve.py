@@ -6,16 +6,16 @@ import numpy as np
 from recommender.features import FeatureRows, Float32s
 
 from factorization_machines.adam.fit import fit
-from factorization_machines.fitted import EpochSummary, Fitted
+from factorization_machines.fitted import EpochSummary, Fitted, SweepSummary
 from factorization_machines.hyperparameters.settings import Hyperparameters
-from factorization_machines.hyperparameters.shared import GIBBS
+from factorization_machines.hyperparameters.shared import ALS, GIBBS
 
 
 def solve(
     rows: FeatureRows,
     labels: Float32s,
     settings: Hyperparameters,
-    after_epoch: Callable[[EpochSummary], None],
+    after_epoch: Callable[[EpochSummary | SweepSummary], None],
     say: Callable[[str], None],
 ) -> Fitted:
     """Fit a machine to rows and labels.
@@ -32,7 +32,12 @@ def solve(
 
     Raises:
         DivergedError: a parameter, a score or the loss is no longer finite.
+        InvalidChannelError: als is given rows that are no pairs, or none to learn from.
     """
+    if settings.solver == ALS:
+        from factorization_machines.als.fit import fit_ranking
+
+        return fit_ranking(rows, labels, settings, after_epoch, say)
     if settings.solver == GIBBS:
         # Imports the compiler, which takes a while.
         from factorization_machines.gibbs.fit import fit_by_sampling

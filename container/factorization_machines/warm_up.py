@@ -29,6 +29,12 @@ _CLASSIFIER = {**_COMMON, "predictor_type": "binary_classifier"}
 _REGRESSOR = {**_COMMON, "predictor_type": "regressor"}
 _GIBBS = {"solver": "gibbs", "draws": "3", "burn_in": "2", "draw_factors": "2"}
 _IMPLICIT = {"implicit_features": "true"}
+_ALS = {
+    **_REGRESSOR,
+    "solver": "als",
+    "field_sizes": f"{_USERS},{_ITEMS},{_GENRES}",
+    "feature_strength": "1",
+}
 _LIKES = {"like_threshold": "4"}
 
 # Hyperparameters, kind of rows, kind of labels.
@@ -49,6 +55,8 @@ JOBS: Mapping[str, tuple[Mapping[str, str], str, str]] = {
         "described",
         "real",
     ),
+    "als-ids": (_ALS, "pairs", "likes"),
+    "als-described": (_ALS, "described", "stars"),
     "gibbs-mixed-classifier": ({**_CLASSIFIER, **_GIBBS}, "mixed", "likes"),
     "gibbs-mixed-regressor": ({**_REGRESSOR, **_GIBBS}, "mixed", "real"),
 }

@@ -10,6 +10,7 @@ from recommender.features import FeatureRows, Float32s, Float64s
 from recommender.model.machine import FactorizationMachine, LikeLink
 
 from factorization_machines.errors import DivergedError
+from factorization_machines.fields import Pairs, find_pairs
 from factorization_machines.fitted import (
     EpochSummary,
     Fitted,
@@ -23,7 +24,7 @@ from factorization_machines.gibbs.likelihoods import (
     Likelihood,
     OrderedProbit,
 )
-from factorization_machines.gibbs.pairs.fields import Pairs, add_implicit_features, find_pairs
+from factorization_machines.gibbs.pairs.implicit_features import add_implicit_features
 from factorization_machines.gibbs.pairs.sampler import PairSampler, sample_probes
 from factorization_machines.gibbs.randomness import RandomState, random_state
 from factorization_machines.gibbs.rows.sampler import RowSampler

@@ -2,13 +2,13 @@
 
 from collections.abc import Mapping
 
-from recommender.predictor_types import REGRESSOR
+from recommender.predictor_types import BINARY_CLASSIFIER, REGRESSOR
 
 from factorization_machines.errors import InvalidHyperparametersError
 from factorization_machines.hyperparameters.adam import TERMS
 from factorization_machines.hyperparameters.kinds import sizes_of
 from factorization_machines.hyperparameters.settings import TABLE, Hyperparameters, settings_of
-from factorization_machines.hyperparameters.shared import ADAM, GIBBS, REQUIRED
+from factorization_machines.hyperparameters.shared import ADAM, ALS, GIBBS, REQUIRED
 
 # SageMaker's tuner adds this to every job that it starts; it says nothing about the training.
 _SET_BY_THE_SERVICE = frozenset({"_tuning_objective_metric"})
@@ -44,7 +44,9 @@ def parse_hyperparameters(raw: Mapping[str, object]) -> Hyperparameters:
         else:
             given[name] = text
     problems += [
-        f"{name} is missing, expected {TABLE[name].allowed}" for name in REQUIRED if name not in raw
+        f"{name} is missing, expected {TABLE[name].allowed}"
+        for name in REQUIRED
+        if name not in raw and not (name == "num_factors" and given.get("solver") == ALS)
     ]
     problems += _missing_companions(raw) + _conflicts(given)
     if problems:
@@ -82,5 +84,11 @@ def _conflicts(given: Mapping[str, str]) -> list[str]:
         problems.append(
             f"like_threshold is {given['like_threshold']!r}, "
             "expected with a regressor only when solver is gibbs"
+        )
+    if given.get("solver") == ALS and given.get("predictor_type") == BINARY_CLASSIFIER:
+        # A server would turn the scores into probabilities, which they are not.
+        problems.append(
+            f"predictor_type is {BINARY_CLASSIFIER!r}, expected {REGRESSOR} when solver is als, "
+            "whose scores rank and are no log-odds"
         )
     return problems

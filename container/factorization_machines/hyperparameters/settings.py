@@ -6,10 +6,10 @@ from dataclasses import dataclass
 from recommender.predictor_types import BINARY_CLASSIFIER
 
 from factorization_machines.errors import InvalidHyperparametersError
-from factorization_machines.hyperparameters import adam, gibbs, shared
+from factorization_machines.hyperparameters import adam, als, gibbs, shared
 from factorization_machines.hyperparameters.kinds import sizes_of
 
-TABLE = {kind.name: kind for kind in (*shared.TABLE, *adam.TABLE, *gibbs.TABLE)}
+TABLE = {kind.name: kind for kind in (*shared.TABLE, *adam.TABLE, *als.TABLE, *gibbs.TABLE)}
 """Every hyperparameter there is, by its name."""
 
 
@@ -32,6 +32,23 @@ class Term:
     init_sigma: float
     init_scale: float | None
     init_value: float | None
+
+
+@dataclass(frozen=True)
+class Ranking:
+    """What steers the solver ``als``; None for what is to be chosen."""
+
+    num_factors: int | None
+    sweeps: int
+    unobserved_weight: float | None
+    regularization: float | None
+    regularization_exponent: float
+    init_sigma: float
+    search: bool
+    search_share: float
+    validation_fraction: float
+    hit_threshold: float
+    feature_strength: float
 
 
 @dataclass(frozen=True)
@@ -62,7 +79,13 @@ class Hyperparameters:
     field_sizes: tuple[int, ...]
     implicit_features: bool
     like_threshold: float | None
+    ranking: Ranking
     given: Mapping[str, str]
+
+    @property
+    def ranks(self) -> bool:
+        """Whether labels are weights of pairs that are to be ranked above all others."""
+        return self.solver == shared.ALS
 
     @property
     def classifies(self) -> bool:
@@ -111,7 +134,7 @@ def settings_of(given: Mapping[str, str]) -> Hyperparameters:
 
     return Hyperparameters(
         feature_dim=int(text("feature_dim")),
-        num_factors=int(text("num_factors")),
+        num_factors=int(texts["num_factors"] or als.NUM_FACTORS),
         predictor_type=text("predictor_type"),
         epochs=int(text("epochs")),
         mini_batch_size=int(text("mini_batch_size")),
@@ -134,5 +157,18 @@ def settings_of(given: Mapping[str, str]) -> Hyperparameters:
         field_sizes=sizes_of(texts["field_sizes"]) if texts["field_sizes"] else (),
         implicit_features=text("implicit_features") == "true",
         like_threshold=optional("like_threshold"),
+        ranking=Ranking(
+            num_factors=None if texts["num_factors"] is None else int(text("num_factors")),
+            sweeps=int(text("sweeps")),
+            unobserved_weight=optional("unobserved_weight"),
+            regularization=optional("regularization"),
+            regularization_exponent=float(text("regularization_exponent")),
+            init_sigma=float(text("init_sigma")),
+            search=text("search") == "true",
+            search_share=float(text("search_share")),
+            validation_fraction=float(text("validation_fraction")),
+            hit_threshold=float(text("hit_threshold")),
+            feature_strength=float(text("feature_strength")),
+        ),
         given=dict(given),
     )

@@ -128,7 +128,10 @@ def _read_file(data: bytes, channel: str, where: str, settings: Hyperparameters)
 
 
 def _check_labels(labels: Float32s, channel: str, where: str, settings: Hyperparameters) -> None:
-    if settings.classifies and settings.like_threshold is None:
+    if settings.ranks:
+        wrong = np.flatnonzero(~(np.isfinite(labels) & (labels >= 0)))
+        expected = "als takes weights of 0 and above"
+    elif settings.classifies and settings.like_threshold is None:
         wrong = np.flatnonzero((labels != 0) & (labels != 1))
         expected = "binary_classifier takes 0 and 1 only"
     else:

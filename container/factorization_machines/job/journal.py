@@ -6,11 +6,12 @@ reads its objective the same way. So these lines are an interface, not decoratio
 
 import logging
 import sys
+from collections.abc import Mapping, Sequence
 
 from recommender.evaluation.metrics import classification_metrics, regression_metrics
 from recommender.features import Float32s, Float64s
 
-from factorization_machines.fitted import EpochSummary
+from factorization_machines.fitted import EpochSummary, SweepSummary
 
 _logger = logging.getLogger("factorization_machines")
 
@@ -39,8 +40,11 @@ class Journal:
         """Write a line for people."""
         _logger.info(text)
 
-    def epoch_ended(self, summary: EpochSummary) -> None:
+    def epoch_ended(self, summary: EpochSummary | SweepSummary) -> None:
         """Write the training metrics of an epoch, and how far the job is."""
+        if isinstance(summary, SweepSummary):
+            self._sweep_ended(summary)
+            return
         if self._classifies:
             metrics = {
                 "binary_classification_accuracy <score>": summary.accuracy,
@@ -60,12 +64,29 @@ class Journal:
             )
         for name, value in metrics.items():
             self._quality(f"epoch={summary.epoch}, train {name}={value:.10g}")
+        names = [name.split()[0] for name in metrics]
+        self._add_to_curve(summary.epoch, names, [*metrics.values()])
+        self._progress(summary.epoch, summary.epochs)
+
+    def _sweep_ended(self, summary: SweepSummary) -> None:
+        """Write how far a ranking model has come."""
+        if summary.ndcg is not None:
+            self._quality(f"epoch={summary.sweep}, validation ndcg <score>={summary.ndcg:.10g}")
+        self._quality(f"epoch={summary.sweep}, train objective <loss>={summary.objective:.10g}")
+        values = [summary.objective, summary.ndcg]
+        self._add_to_curve(summary.sweep, ["objective", "ndcg"], values)
+        self._progress(summary.sweep, summary.sweeps)
+
+    def _add_to_curve(
+        self, epoch: int, names: Sequence[str], values: Sequence[float | None]
+    ) -> None:
         if not self._curve:
-            names = ",".join(name.split()[0] for name in metrics)
-            self._curve.append(f"epoch,{names}\n")
-        values = ",".join(f"{value:.10g}" for value in metrics.values())
-        self._curve.append(f"{summary.epoch},{values}\n")
-        done = 100 * (summary.epoch + 1) / summary.epochs
+            self._curve.append(f"epoch,{','.join(names)}\n")
+        told = ",".join("" if value is None else f"{value:.10g}" for value in values)
+        self._curve.append(f"{epoch},{told}\n")
+
+    def _progress(self, epoch: int, epochs: int) -> None:
+        done = 100 * (epoch + 1) / epochs
         _logger.info(
             "#progress_metric: host=%s, completed %.1f %% of epochs", self._host, round(done, 1)
         )
@@ -92,6 +113,13 @@ class Journal:
         else:
             found = regression_metrics(labels, predictions).as_dict()
             metrics = {"rmse <loss>": found["rmse"]}
+        self._tell_test(metrics)
+
+    def lists_tested(self, metrics: Mapping[str, float]) -> None:
+        """Write what a ranking model's lists reach on the test channel: more is better."""
+        self._tell_test({f"{name} <score>": value for name, value in metrics.items()})
+
+    def _tell_test(self, metrics: Mapping[str, float]) -> None:
         for name, value in metrics.items():
             _logger.info("#test_score (%s) : %s", self._host, name.split()[0])
             _logger.info("#test_score (%s) : %.10g", self._host, value)

@@ -104,7 +104,7 @@ def train(paths: Paths) -> None:
         machine = replace(machine, like_link=link)
     if TEST in data:
         _test(data[TEST], fitted, settings, journal)
-    model = write_model_zip(machine, settings.as_strings())
+    model = write_model_zip(machine, {**settings.as_strings(), **fitted.chosen})
     with no_stop:
         _write_whole(paths.model / MODEL_FILE, model)
         _write_whole(paths.model / CURVE_FILE, journal.curve().encode())
@@ -113,6 +113,9 @@ def train(paths: Paths) -> None:
 
 def _test(data: LabelledRows, fitted: Fitted, settings: Hyperparameters, journal: Journal) -> None:
     """Write the metrics of the test channel: of the predictions, and of the likes if any."""
+    if fitted.judge_lists is not None:
+        journal.lists_tested(fitted.judge_lists(data.rows, data.labels))
+        return
     predictions = predict(data.rows, fitted.machine)
     likes = as_likes(data.labels, settings.like_threshold)
     expected = likes if settings.classifies else data.labels

@@ -57,7 +57,7 @@ def test_it_is_made_for_the_baseline_whatever_processor_made_it(code):
     assert not any(own in index.read_bytes() for index in indices)
 
 
-JOBS = ("adam-classifier", "gibbs-classifier-of-stars", "gibbs-mixed-regressor")
+JOBS = ("adam-classifier", "gibbs-classifier-of-stars", "gibbs-mixed-regressor", "als-described")
 
 
 def another_job(root, name):

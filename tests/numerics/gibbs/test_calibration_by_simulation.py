@@ -9,8 +9,8 @@ chain begins at the simulated parameters, where a right sampler is in its poster
 
 import numpy as np
 import pytest
+from factorization_machines.fields import find_pairs
 from factorization_machines.gibbs.likelihoods import CUT_SPREAD, Gaussian, OrderedProbit
-from factorization_machines.gibbs.pairs.fields import find_pairs
 from factorization_machines.gibbs.pairs.priors import draw_prior
 from factorization_machines.gibbs.pairs.sampler import PairSampler
 from factorization_machines.gibbs.priors import draw_normal_gamma

@@ -2,8 +2,8 @@
 
 import numpy as np
 import pytest
+from factorization_machines.fields import find_pairs
 from factorization_machines.gibbs.likelihoods import OrderedProbit
-from factorization_machines.gibbs.pairs.fields import find_pairs
 from factorization_machines.gibbs.pairs.sweeps import draw_side
 from factorization_machines.gibbs.pairs.vectors import Links, Prior, Vectors
 from factorization_machines.gibbs.randomness import random_state

@@ -2,8 +2,9 @@
 
 import numpy as np
 import pytest
+from factorization_machines.fields import Pairs, find_pairs
 from factorization_machines.gibbs.likelihoods import Gaussian
-from factorization_machines.gibbs.pairs.fields import Pairs, add_implicit_features, find_pairs
+from factorization_machines.gibbs.pairs.implicit_features import add_implicit_features
 from factorization_machines.gibbs.pairs.sampler import PairSampler, sample_probes, score_plain
 from factorization_machines.gibbs.randomness import random_state
 from recommender.features import FeatureRows

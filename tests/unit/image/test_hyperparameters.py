@@ -119,7 +119,7 @@ def test_all_problems_are_told_at_once():
         ("eps", "0"),
         ("learning_rate_decay", "1.01"),
         ("seed", "-1"),
-        ("solver", "als"),
+        ("solver", "sgd"),
         ("averaging_decay", "1"),
         ("holdout_fraction", "0.6"),
         ("patience", "0"),

@@ -6,6 +6,7 @@ import numpy as np
 from recommender.features import Float64s, Integers
 
 from factorization_machines.compiled.arrays import Int32s
+from factorization_machines.fields import Field, Pairs
 from factorization_machines.gibbs.calibration import (
     Shift,
     fit_factors,
@@ -15,7 +16,6 @@ from factorization_machines.gibbs.calibration import (
 )
 from factorization_machines.gibbs.likelihoods import Likelihood
 from factorization_machines.gibbs.pairs.collapse import PlainPairs, cut_products
-from factorization_machines.gibbs.pairs.fields import Field, Pairs
 from factorization_machines.gibbs.pairs.priors import draw_prior
 from factorization_machines.gibbs.pairs.sweeps import draw_side
 from factorization_machines.gibbs.pairs.vectors import Links, Vectors, score_links, score_pairs

@@ -14,7 +14,7 @@ import numpy as np
 from recommender.features import Float64s
 
 from factorization_machines.compiled.compiling import compiled
-from factorization_machines.gibbs.pairs.fields import SideFeatures
+from factorization_machines.fields import SideFeatures
 from factorization_machines.gibbs.pairs.vectors import Links, Prior, Vectors
 from factorization_machines.gibbs.randomness import RandomState, normal
 

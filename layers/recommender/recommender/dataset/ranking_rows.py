@@ -49,8 +49,9 @@ class RankingRows:
             kept_out: ``(users,)`` whose rows are left out, to see how the model serves strangers.
         """
         self._dataset, self._ranking, self._kept_out = dataset, ranking, kept_out
-        self._writer = PairWriter(dataset.vocabulary.dimension)
-        self._first_item = np.int64(len(dataset.vocabulary.users))
+        users, items = len(dataset.vocabulary.users), len(dataset.vocabulary.items)
+        self._writer = PairWriter(users + items)  # side features are no part of these rows
+        self._first_item = np.int64(users)
 
     def weighted(self, threads: Executor | None = None) -> Iterator[bytes]:
         """Write one row a pair, labelled with its weight, in the order of files and lines.

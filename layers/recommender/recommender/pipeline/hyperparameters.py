@@ -129,16 +129,18 @@ def ranking_hyperparameters(
         vocabulary: the columns.
         like_weight: how much the smallest like counts.
     """
+    users, items = len(vocabulary.users), len(vocabulary.items)
     found = {
         **stack,
         **config.ranking.hyperparameters,
-        "feature_dim": str(vocabulary.dimension),
+        "feature_dim": str(users + items),
         "predictor_type": BINARY_CLASSIFIER,
     }
     if factorizes_weights(found):
         found["predictor_type"] = REGRESSOR
-        found["field_sizes"] = f"{len(vocabulary.users)},{len(vocabulary.items)}"
-        found["like_threshold"] = f"{like_weight:.9g}"
+        found["field_sizes"] = f"{users},{items}"
+        # A little less, so that no rounding of texts keeps the smallest like out.
+        found["hit_threshold"] = f"{like_weight * (1 - 1e-6):.9g}"
     return found
 
 

@@ -14,13 +14,26 @@ RECORD: dict[str, object] = {
     "startedAt": "2026-11-22T10:00:00Z",
     "finishedAt": "2026-11-22T10:05:00Z",
     "counts": {"rows": 3, "sparsity": 0.90909},
-    "hyperparameters": {"epochs": "40"},
+    "models": {"like": {"epochs": "40"}, "ranking": {"sweeps": "8"}},
     "evaluation": {
         "challenger": {"accuracy": 0.71589},
         "champion": None,
         "baseline": {"accuracy": 0.7},
-        "ranking": {"hit_rate": 0.25},
-        "popularity": {"hit_rate": 0.3},
+        "models": {
+            "like": {"verdict": "promoted", "reasons": ["better"]},
+            "ranking": {"verdict": "rejected", "reasons": ["worse", "much"]},
+        },
+        "lists": {
+            "methods": {
+                "ranking": {
+                    "ndcg@10": {"mean": 0.321, "standard_error": 0.0074},
+                    "coverage@10": 0.28,
+                    "users": 934,
+                },
+                "popularity": {"ndcg@10": {"mean": 0.127, "standard_error": None}},
+            },
+            "unseen": None,
+        },
         "verdict": "promoted",
         "reasons": ["better"],
     },
@@ -66,10 +79,23 @@ def test_every_figure_is_on_the_page() -> None:
     assert found["sparsity"] == "0.9091"
     assert found["epochs"] == "40"
     assert found["runId"] == "20261122t100000-0123456789"
-    for name in ("Challenger", "Baseline", "Ranking", "Popularity", "films: new model serving"):
+    assert found["sweeps"] == "8"
+    headings = ("Challenger (like model)", "Baseline (like model)", "Lists", "Models")
+    for name in (*headings, "films: new model serving"):
         assert name in page.text
     assert "0.7159" in page.text
-    assert "Champion" not in page.text
+    assert "Champion (like model)" not in page.text
+    assert found["like"] == "promoted. better"
+
+
+def test_ways_to_make_lists_stand_below_each_other_with_their_standard_errors() -> None:
+    page = Page(render(RECORD, "films: new model serving"))
+    row = page.text[page.text.index("lists by") :]
+    told = [word for word in row if word.strip()]
+    assert told[:3] == ["lists by", "NDCG@10", "hit rate@10"]
+    after = told[told.index("users") + 1 :]
+    assert after[:4] == ["ranking", "0.3210 ± 0.0074", "0.2800", "934"]
+    assert after[4:6] == ["popularity", "0.1270"]
 
 
 def test_a_page_of_a_run_that_did_not_come_far_tells_its_error() -> None:
@@ -101,7 +127,7 @@ def test_no_value_can_become_part_of_the_page(nasty: str) -> None:
         "catalog": nasty,
         "runId": nasty,
         "counts": {nasty: nasty},
-        "hyperparameters": {nasty: nasty},
+        "models": {nasty: {nasty: nasty}},
         "error": {"type": nasty, "message": nasty},
     }
     page = Page(render(record, nasty))

@@ -17,6 +17,17 @@ td.n {{ text-align: right; font-variant-numeric: tabular-nums }}
 </body></html>
 """
 
+_COLUMNS = {
+    "ndcg@10": "NDCG@10",
+    "hit_rate@10": "hit rate@10",
+    "recall@10": "recall@10",
+    "map@10": "MAP@10",
+    "coverage@10": "coverage@10",
+    "novelty@10": "novelty@10, bits",
+    "users": "users",
+}
+"""What is told of a way to make lists."""
+
 
 def render(record: Mapping[str, object], summary: str) -> bytes:
     """Render a manifest.
@@ -39,13 +50,22 @@ def render(record: Mapping[str, object], summary: str) -> bytes:
     if isinstance(features, Sequence) and features:
         sections.append(("Side columns", {_column(one): _made(one) for one in features}))
     evaluation = record.get("evaluation")
+    lists = ""
     if isinstance(evaluation, Mapping):
+        models = evaluation.get("models")
+        if isinstance(models, Mapping):
+            sections.append(("Models", {name: _verdict(told) for name, told in models.items()}))
         sections += [
-            (name.capitalize(), evaluation.get(name))
-            for name in ("challenger", "champion", "baseline", "ranking", "popularity")
+            (f"{name.capitalize()} (like model)", evaluation.get(name))
+            for name in ("challenger", "champion", "baseline")
         ]
-    sections += [("Hyperparameters", record.get("hyperparameters")), ("Error", record.get("error"))]
+        lists = _lists(evaluation.get("lists"))
+    models = record.get("models")
+    if isinstance(models, Mapping):
+        sections += [(f"Hyperparameters ({name})", given) for name, given in models.items()]
+    sections.append(("Error", record.get("error")))
     tables = "\n".join(_table(name, rows) for name, rows in sections if isinstance(rows, Mapping))
+    tables += lists
     title = f"{record['catalog']}: {record['outcome']}"
     page = _PAGE.format(title=escape(title), summary=escape(summary), tables=tables)
     return page.encode("utf-8", "backslashreplace")
@@ -60,6 +80,38 @@ def _made(told: Mapping[str, object]) -> str:
     if "none" in told:
         return f"no features: {told['none']}"
     return f"{told['features']} features ({told['kind']})"
+
+
+def _verdict(told: Mapping[str, object]) -> str:
+    reasons = told.get("reasons")
+    sentences = " ".join(map(str, reasons)) if isinstance(reasons, Sequence) else ""
+    return f"{told['verdict']}. {sentences}"
+
+
+def _lists(lists: object) -> str:
+    """Ways to make lists, a row each, with their standard errors."""
+    if not isinstance(lists, Mapping):
+        return ""
+    rows = dict(lists["methods"])
+    unseen = lists.get("unseen")
+    if isinstance(unseen, Mapping):
+        rows["unseen users, folded in"] = unseen["folded_in"]
+        rows["unseen users, popularity"] = unseen["popularity"]
+    head = "".join(f"<th>{escape(label)}</th>" for label in ("lists by", *_COLUMNS.values()))
+    body = "".join(
+        f"<tr><th>{escape(str(name))}</th>"
+        + "".join(f"<td class=n>{escape(_figure(told.get(metric)))}</td>" for metric in _COLUMNS)
+        + "</tr>"
+        for name, told in rows.items()
+    )
+    return f"<h2>Lists</h2><table><tr>{head}</tr>{body}</table>"
+
+
+def _figure(value: object) -> str:
+    if isinstance(value, Mapping):
+        error = value["standard_error"]
+        return f"{value['mean']:.4f}" + ("" if error is None else f" ± {error:.4f}")
+    return "" if value is None else _shown(value)
 
 
 def _table(name: str, rows: Mapping[str, object]) -> str:

@@ -143,7 +143,8 @@ def _like(run: _Run, uri: str, facts: dict[str, object]) -> tuple[Verdict, PairM
     if RANKING in run.plan.models:  # whose lists are judged by the limits on lists
         config = replace(config, gate=config.gate.of_predictions())
     result = assess(model, run.vocabulary, _sides(run.pairs), config, _champion(run, LIKE))
-    storage.write_arrays(run.bucket, run.files.factors, factors.to_arrays(model))
+    if result.verdict.promoted:
+        storage.write_arrays(run.bucket, run.files.factors, factors.to_arrays(model))
     facts |= result.to_dict()
     return result.verdict, model
 

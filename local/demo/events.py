@@ -45,6 +45,7 @@ def collect(stack: Stack, catalog: str, user: str, item: str) -> dict[str, dict[
     for name, method, path, body in (
         ("predict", "POST", f"{below}/predictions", pairs),
         ("predict_recommendations", "GET", f"{below}/users/{user}/recommendations?limit=5", None),
+        ("predict_session", "POST", f"{below}/recommendations", {"ratings": [{"item": item}]}),
         ("predict_model", "GET", f"{below}/model", None),
         ("predict_health", "GET", "health", None),
     ):

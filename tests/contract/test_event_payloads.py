@@ -81,6 +81,7 @@ def test_an_api_payload_is_a_call_that_the_template_routes(path: Path) -> None:
     [
         ("predict", "unknown-catalog"),
         ("predict_recommendations", "unknown-catalog"),
+        ("predict_session", "unknown-catalog"),
         ("predict_model", "unknown-catalog"),
         ("predict_health", None),
     ],

@@ -5,7 +5,8 @@ positive: nothing is learned from it, and no list that is judged holds it. Weigh
 pair add up.
 
 - ``num_factors`` may be left out: 32, 64 or 128 are then chosen.
-- ``sweeps`` over all users and all items (default 6).
+- ``sweeps`` over all users and all items: as many as are given; else six, or fewer where the lists
+  of held out pairs are clearly better before the end.
 - ``unobserved_weight``, ``regularization``, ``regularization_exponent`` (default 1): the loss, as
   ``recommender.model.objective`` has it. The first two are chosen when they are left out.
 - ``init_sigma``: length of the items' vectors before the first sweep (default 0.3).
@@ -24,9 +25,11 @@ from factorization_machines.hyperparameters.kinds import Choice, Integer, Kind, 
 
 NUM_FACTORS = "64"
 """Where they are neither given nor chosen."""
+MOST_SWEEPS = 6
+"""Where it is not given how many."""
 
 TABLE: tuple[Kind, ...] = (
-    Integer("sweeps", "6", 1, 10_000),
+    Integer("sweeps", None, 1, 10_000),
     Number("unobserved_weight", None, 0, 1e6, above_low=True),
     Number("regularization", None, 0, 1e6, above_low=True),
     Number("regularization_exponent", "1", 0, 2),

@@ -33,4 +33,5 @@ def make(path: Path, count: int, users: int = USERS, items: int = ITEMS) -> None
         order = np.argsort(-np.take_along_axis(scores, best, axis=1), axis=1)
         best = np.take_along_axis(best, order, axis=1)
         chosen += [row[:size] for row, size in zip(best, sizes[first:], strict=False)]
-    np.savez(path, users=np.repeat(np.arange(users), sizes), items=np.concatenate(chosen))
+    owners = np.repeat(np.arange(users), sizes)
+    np.savez(path, users=owners, items=np.concatenate(chosen), sizes=np.array([users, items]))

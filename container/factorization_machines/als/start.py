@@ -1,7 +1,7 @@
 """Where the items' vectors begin: near the directions in which users differ most.
 
 From vectors at random, the first sweeps do little but find these directions, one after the other.
-Two rounds of subspace iteration find them in a tenth of a sweep's time; the table of weights is
+Two rounds of subspace iteration find them in about half a sweep's time; the table of weights is
 scaled by the roots of both sides' sums first, so that popularity alone does not take them all.
 
 Source:
@@ -106,10 +106,9 @@ def _divide(first: int, last: int, vectors: Float32s, factor: Float64s) -> None:
 def _gather(first: int, last: int, partners: Partners, others: Float32s, sums: Float32s) -> None:
     width = others.shape[1]
     for entity in range(first, last):
-        for entry in range(partners.offsets[entity], partners.offsets[entity + 1]):
-            place = np.int64(partners.others[entry]) * width
-            weight = splat(partners.weights[entry])
-            for b in range(0, width, BLOCK):
-                own = entity * width + b
-                more = times_plus(weight, load(others, place + b), load(sums, own))
-                store(sums, own, more)
+        for b in range(0, width, BLOCK):
+            own = splat(np.float32(0))
+            for entry in range(partners.offsets[entity], partners.offsets[entity + 1]):
+                place = np.int64(partners.others[entry]) * width + b
+                own = times_plus(splat(partners.weights[entry]), load(others, place), own)
+            store(sums, entity * width + b, own)

@@ -7,6 +7,7 @@
 #   make events  capture tests/events/*.json anew: what each function really receives
 #   make build   build for AWS;                             make deploy  deploy to AWS
 #   make bench-train  quality, time and memory against myFM and torch;  make bench-serve  serving
+#   make bench-rank   lists beside implicit's ALS, EASE and popularity
 #   make bench-encode  the encoder's speed beside its peers;  make bench-evaluate  a large evaluation
 #   make oracle  model artifacts against real MXNet, both ways
 #   make spark-files  Parquet files of Spark's for the tests, written anew
@@ -29,7 +30,7 @@ sam := .venvs/sam/bin/sam
 parameters := PythonRuntime=python$(LAMBDA_PYTHON) Architecture=$(LAMBDA_ARCH) $(PARAMETERS)
 
 .PHONY: demo test check up down events build deploy lock clean install bench-train bench-serve bench-encode \
-	bench-evaluate oracle spark-files image
+	bench-evaluate bench-rank oracle spark-files image
 
 demo: .venv/.local .venvs/sam/.installed .venvs/emulator/.installed
 	@.venv/bin/python -m local demo $(ARGS)
@@ -71,6 +72,9 @@ deploy: build
 
 bench-train: .venv/.local .venvs/bench/.installed
 	@.venv/bin/python -m bench.train $(ARGS)
+
+bench-rank: .venv/.local .venvs/bench/.installed
+	@.venv/bin/python -m bench.rank $(ARGS)
 
 bench-serve: .venv/.local
 	@.venv/bin/python -m bench.serve $(ARGS)

@@ -7,7 +7,7 @@ import os
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -29,6 +29,8 @@ SERVED = {
 """Hyperparameters of the machine that is served."""
 
 _KEPT = ("PATH", "HOME", "TMPDIR", "PYTHONPATH")
+TRAIN = ("-m", "factorization_machines", "train")
+"""Arguments of an interpreter that trains."""
 _SERVE = ("-m", "factorization_machines", "serve")
 
 
@@ -60,6 +62,38 @@ def run_python(
         timeout=seconds,
         check=False,
     )
+
+
+def lay_out(root: Path, hyperparameters: Mapping[str, str], files: Mapping[str, bytes]) -> None:
+    """Write a job's folder; ``files`` maps channel/name to bytes."""
+    config = root / "input/config"
+    config.mkdir(parents=True)
+    (root / "model").mkdir()
+    (root / "output").mkdir()
+    (config / "hyperparameters.json").write_text(json.dumps(hyperparameters))
+    (config / "resourceconfig.json").write_text(
+        json.dumps({"current_host": "algo-1", "hosts": ["algo-1"]})
+    )
+    channel = {"TrainingInputMode": "File", "ContentType": RECORDIO, "RecordWrapperType": "None"}
+    (config / "inputdataconfig.json").write_text(
+        json.dumps({path.split("/")[0]: channel for path in files})
+    )
+    for path, data in files.items():
+        target = root / "input/data" / path
+        target.parent.mkdir(parents=True, exist_ok=True)
+        target.write_bytes(data)
+
+
+def run_train(
+    root: Path, processors: int | None = None, **others: str
+) -> "subprocess.CompletedProcess[str]":
+    """Run a job; ``processors`` limits those that it may use, where the system can do that."""
+
+    def limit() -> None:
+        os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[:processors])
+
+    limited = processors and hasattr(os, "sched_setaffinity")
+    return run_python(*TRAIN, before=limit if limited else None, OPT_ML=str(root), **others)
 
 
 def probabilities_by_hand(

@@ -42,7 +42,7 @@ def solver_of(
     seed: int = 0,
 ) -> Solver:
     """A solver before its first sweep."""
-    settings = Settings(rank, objective, init_sigma=0.1, seed=seed)
+    settings = Settings(rank, objective, init_sigma=0.3, seed=seed)
     return Solver(observed(weights), settings, threads)
 
 

@@ -3,8 +3,8 @@
 import numpy as np
 from recommender.features import Float32s, Float64s, Integers
 
-from factorization_machines.als.half_sweeps import factorise, substitute
 from factorization_machines.als.observed import Booleans
+from factorization_machines.als.products import ROUNDING, factorise, substitute
 from factorization_machines.compiled.arrays import Int32s
 from factorization_machines.compiled.compiling import compiled
 from factorization_machines.fields import SideFeatures
@@ -39,7 +39,7 @@ class FeatureMap:
         offsets = np.concatenate([[0], np.cumsum(counts)])
         _add_products(offsets, feature_of, self._values[by_entity], penalties, self._factor)
         self._factor[np.diag_indices(features.size)] += self.ridge
-        factorise(self._factor, self.ridge)
+        factorise(self._factor, ROUNDING)
 
     @property
     def size(self) -> int:

@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 import numpy as np
-from recommender.features import FeatureRows, Float32s
+from recommender.features import FeatureRows, Float32s, Float64s
 from recommender.model.machine import FactorizationMachine
 from recommender.model.objective import ImplicitObjective
 
@@ -29,6 +29,7 @@ from factorization_machines.als.threads import Threads
 from factorization_machines.errors import DivergedError, InvalidChannelError
 from factorization_machines.fields import Field, Pairs, SideFeatures, find_pairs
 from factorization_machines.fitted import Fitted, SweepSummary
+from factorization_machines.hyperparameters.als import MOST_SWEEPS
 from factorization_machines.hyperparameters.settings import Hyperparameters, Ranking
 
 # Catalogs of as many pairs are searched whole, whatever share of the job that is.
@@ -89,25 +90,33 @@ def fit_ranking(
     with Threads() as threads:
         held_out = _hold_out(data, settings, say)
         chosen = _choose(data, held_out, settings, threads, say)
-        curve = [] if held_out is None else _curve(held_out, chosen, given.sweeps, threads, say)
+        sweeps = given.sweeps or MOST_SWEEPS
+        curve: list[Float64s] = []
+        if held_out is not None:
+            curve = _curve(held_out, chosen, sweeps, threads)
+            sweeps = given.sweeps or _enough(curve)
+            error = float(curve[sweeps - 1].std()) / math.sqrt(held_out.judged.size)
+            told = f"{curve[sweeps - 1].mean():.4f} +- {error:.4f} after {sweeps} sweeps"
+            say(f"als: chosen: {describe(chosen)}: held out NDCG@10 {told}")
         features = (
             _features(data.pairs.user_field, given, say),
             _features(data.pairs.item_field, given, say),
         )
         solver = Solver(data.observed, chosen, threads, features, given.feature_strength)
-        for sweep in range(given.sweeps):
+        for sweep in range(sweeps):
             solver.sweep()
             loss = solver.loss()
             if not math.isfinite(loss):
                 raise DivergedError(sweep, f"the objective is {loss}")
-            ndcg = curve[sweep] if curve else None
-            after_sweep(SweepSummary(sweep, given.sweeps, loss, ndcg))
+            ndcg = float(curve[sweep].mean()) if curve else None
+            after_sweep(SweepSummary(sweep, sweeps, loss, ndcg))
         solver.finish()
     machine = _machine(data.pairs, solver, chosen, settings)
     if not machine.is_finite:
-        raise DivergedError(given.sweeps - 1, "a parameter is not finite")
+        raise DivergedError(sweeps - 1, "a parameter is not finite")
     objective = chosen.objective
-    told = {
+    found = {
+        "sweeps": str(sweeps),
         "num_factors": str(chosen.rank),
         "unobserved_weight": repr(objective.unobserved_weight),
         "regularization": repr(objective.regularization),
@@ -116,7 +125,7 @@ def fit_ranking(
     def judge_lists(rows: FeatureRows, labels: Float32s) -> Mapping[str, float]:
         return _judge(rows, labels, data, solver, settings, say)
 
-    return Fitted(machine, chosen=told, judge_lists=judge_lists)
+    return Fitted(machine, chosen=found, judge_lists=judge_lists)
 
 
 def _read(rows: FeatureRows, labels: Float32s, settings: Hyperparameters) -> _Data:
@@ -162,8 +171,9 @@ def _hold_out(data: _Data, settings: Hyperparameters, say: Callable[[str], None]
     observed = data.observed
     pairs = observed.by_user.others.size
     rank = given.num_factors or MIDDLE_RANK
-    final = given.sweeps * rank * given.search_share / (1 - given.search_share)
-    share = final / _fixed(given).arithmetic(given.sweeps)
+    sweeps = given.sweeps or MOST_SWEEPS
+    final = sweeps * rank * given.search_share / (1 - given.search_share)
+    share = final / _fixed(given).arithmetic(sweeps)
     generator = np.random.Generator(np.random.PCG64([settings.seed, 0]))
     users = sample_users(observed, max(_SEARCHED_WHOLE, int(share * pairs)), generator)
     held_out = hold_out(
@@ -199,19 +209,22 @@ def _choose(
     return Search(held_out, fixed, start, threads, say).choose()
 
 
-def _curve(
-    held_out: HeldOut, chosen: Settings, sweeps: int, threads: Threads, say: Callable[[str], None]
-) -> list[float]:
-    """NDCG of the held out pairs after each sweep without them."""
+def _curve(held_out: HeldOut, chosen: Settings, sweeps: int, threads: Threads) -> list[Float64s]:
+    """NDCG of each judged user after each sweep without the held out pairs."""
     solver = Solver(held_out.left, chosen, threads)
     curve = []
     for _ in range(sweeps):
         solver.sweep()
-        found = held_out.ndcg(solver.users.vectors, solver.items.vectors, threads)
-        curve.append(float(found.mean()))
-    error = float(found.std()) / math.sqrt(found.size)
-    say(f"als: chosen: {describe(chosen)}: held out NDCG@10 {curve[-1]:.4f} +- {error:.4f}")
+        curve.append(held_out.ndcg(solver.users.vectors, solver.items.vectors, threads))
     return curve
+
+
+def _enough(curve: list[Float64s]) -> int:
+    """All sweeps, or as many as are better than all by more than the difference's error."""
+    best = max(range(len(curve)), key=lambda sweep: float(curve[sweep].mean()))
+    gain = curve[best] - curve[-1]
+    clearly = float(gain.mean()) > float(gain.std()) / math.sqrt(gain.size)
+    return best + 1 if clearly else len(curve)
 
 
 def _machine(

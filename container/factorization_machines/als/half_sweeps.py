@@ -20,10 +20,16 @@ import numpy as np
 from recommender.features import Float32s, Float64s
 
 from factorization_machines.als.observed import Partners
+from factorization_machines.als.products import (
+    BLOCK,
+    ROUNDING,
+    add_products,
+    factorise,
+    product,
+    substitute,
+)
 from factorization_machines.compiled.compiling import compiled
 from factorization_machines.compiled.lanes import (
-    LANES,
-    Lanes,
     load,
     splat,
     spread,
@@ -33,89 +39,19 @@ from factorization_machines.compiled.lanes import (
     total,
 )
 
-BLOCK = LANES
-# No pivot is less than the penalty but by rounding, and that is of this size beside the largest.
-_ROUNDING32, _ROUNDING64 = np.float32(1e-6), 1e-14
+# Of a pivot of sixteen float32 columns, beside what it was before others were taken off.
+_ROUNDING = np.float32(1e-6)
 
 
 @compiled
-def _add_products(
-    table: Float32s,
-    p0: int,
-    p1: int,
-    p2: int,
-    p3: int,
-    h0: Lanes,
-    h1: Lanes,
-    h2: Lanes,
-    h3: Lanes,
-    count: int,
-    out: Float32s,
-    at: int,
-    width: int,
-) -> None:
-    """Add four outer products to a strip of sixteen columns.
+def _solve_block(matrix: Float32s, pull: Float32s, least: Float32s) -> None:
+    """Replace ``pull`` by ``matrix^-1 pull``; of the matrix the upper half is read and spoilt.
 
-    Args:
-        table: where the left vectors lie.
-        p0: place of the first one, and so on.
-        p1: see there.
-        p2: see there.
-        p3: see there.
-        h0: sixteen numbers of the first right vector, and so on.
-        h1: see there.
-        h2: see there.
-        h3: see there.
-        count: numbers of a left vector, which are the rows of the strip.
-        out: the table that holds the strip.
-        at: place of the strip's first number.
-        width: of that table.
+    Columns whose pivot is ``least`` or less are left out: what is found there is zero.
     """
-    for p in range(count):
-        place = at + p * width
-        sums = times_plus(spread(table, p0 + p), h0, load(out, place))
-        sums = times_plus(spread(table, p1 + p), h1, sums)
-        sums = times_plus(spread(table, p2 + p), h2, sums)
-        store(out, place, times_plus(spread(table, p3 + p), h3, sums))
-
-
-@compiled
-def add_gram(vectors: Float32s, first: int, last: int, gram: Float64s) -> None:
-    """Add ``v v'`` of the vectors ``first`` up to ``last``; the upper half is what counts."""
-    width = vectors.shape[1]
-    sums = np.zeros((width, width), np.float32)
-    nothing = splat(np.float32(0))
-    for row in range(first, last, 4):
-        p0 = row * width
-        p1 = p0 + width if row + 1 < last else p0
-        p2 = p0 + 2 * width if row + 2 < last else p0
-        p3 = p0 + 3 * width if row + 3 < last else p0
-        for b in range(0, width, BLOCK):
-            h0 = load(vectors, p0 + b)
-            h1 = load(vectors, p1 + b) if row + 1 < last else nothing
-            h2 = load(vectors, p2 + b) if row + 2 < last else nothing
-            h3 = load(vectors, p3 + b) if row + 3 < last else nothing
-            _add_products(vectors, p0, p1, p2, p3, h0, h1, h2, h3, b + BLOCK, sums, b, width)
-    for p in range(width):
-        for q in range(p, width):
-            gram[p, q] += sums[p, q]
-
-
-@compiled
-def product(left: Float32s, place: int, right: Float32s, other: int, width: int) -> np.float32:
-    """Give the product of two vectors that begin at these places."""
-    sums = times(load(left, place), load(right, other))
-    for b in range(BLOCK, width, BLOCK):
-        sums = times_plus(load(left, place + b), load(right, other + b), sums)
-    return total(sums)
-
-
-@compiled
-def _solve_block(matrix: Float32s, pull: Float32s, least: np.float32) -> None:
-    """Replace ``pull`` by ``matrix^-1 pull``; of the matrix the upper half is read and spoilt."""
-    one = np.float32(1)
+    one, nothing = np.float32(1), np.float32(0)
     for r in range(BLOCK):
-        inverse = one / np.sqrt(max(matrix[r, r], least))
+        inverse = one / np.sqrt(matrix[r, r]) if matrix[r, r] > least[r] else nothing
         row = times(load(matrix, r * BLOCK), splat(inverse))
         store(matrix, r * BLOCK, row)
         for p in range(r + 1, BLOCK):
@@ -166,6 +102,7 @@ def improve(  # noqa: C901 - compiled loops
     scores, weights = np.empty(most + 3, np.float32), np.empty(most + 3, np.float32)
     places = np.empty(most + 3, np.int64)
     matrix, pull = np.empty((BLOCK, BLOCK), np.float32), np.empty(BLOCK, np.float32)
+    least = np.empty(BLOCK, np.float32)
     one, unobserved = np.float32(1), splat(unobserved_weight)
     for entity in range(first, last):
         begin, end = partners.offsets[entity], partners.offsets[entity + 1]
@@ -205,12 +142,11 @@ def improve(  # noqa: C901 - compiled loops
                 slope = times_plus(splat(scores[j + 1]), h1, slope)
                 slope = times_plus(splat(scores[j + 2]), h2, slope)
                 slope = times_plus(splat(scores[j + 3]), h3, slope)
-                _add_products(others, p0, p1, p2, p3, h0, h1, h2, h3, BLOCK, matrix, 0, BLOCK)
-            largest = matrix[0, 0]
-            for p in range(1, BLOCK):
-                largest = max(largest, matrix[p, p])
+                add_products(others, p0, p1, p2, p3, h0, h1, h2, h3, BLOCK, matrix, 0, BLOCK)
+            for p in range(BLOCK):
+                least[p] = _ROUNDING * matrix[p, p]
             store(pull, 0, slope)
-            _solve_block(matrix, pull, max(penalty, _ROUNDING32 * largest))
+            _solve_block(matrix, pull, least)
             step = times(splat(-one), load(pull, 0))
             store(vectors, own + b, times_plus(splat(-one), load(pull, 0), load(vectors, own + b)))
             if b + BLOCK < width:
@@ -270,7 +206,7 @@ def solve(
                 pulls = times_plus(splat(one), h1, pulls)
                 pulls = times_plus(splat(one), h2, pulls)
                 store(slope, b, times_plus(splat(one), h3, pulls))
-                _add_products(others, p0, p1, p2, p3, h0, h1, h2, h3, b + BLOCK, sums, b, width)
+                add_products(others, p0, p1, p2, p3, h0, h1, h2, h3, b + BLOCK, sums, b, width)
         for p in range(width):
             pull[p] = slope[p]
             if priors.shape[0] > 0:
@@ -278,48 +214,10 @@ def solve(
             for q in range(p, width):
                 matrix[p, q] = unobserved_weight * gram[p, q] + sums[p, q]
             matrix[p, p] += penalty
-        factorise(matrix, penalty)
+        factorise(matrix, ROUNDING)
         substitute(matrix, pull)
         for q in range(width):
             vectors[entity, q] = pull[q]
-
-
-@compiled
-def factorise(matrix: Float64s, least: float) -> None:
-    """Replace the upper half by its Cholesky factor, with the diagonal's inverse in its place.
-
-    Args:
-        matrix: ``(n, n)`` symmetric; nothing below the diagonal is read or written.
-        least: what no pivot of it is below, but by rounding.
-    """
-    size = matrix.shape[0]
-    for r in range(size):
-        least = max(least, _ROUNDING64 * matrix[r, r])
-    for r in range(size):
-        inverse = 1.0 / np.sqrt(max(matrix[r, r], least))
-        for q in range(r, size):
-            matrix[r, q] *= inverse
-        for p in range(r + 1, size):
-            factor = matrix[r, p]
-            for q in range(p, size):
-                matrix[p, q] -= factor * matrix[r, q]
-        matrix[r, r] = inverse
-
-
-@compiled
-def substitute(factor: Float64s, pull: Float64s) -> None:
-    """Replace ``pull`` by the solution of the system whose matrix has been factorised."""
-    size = pull.size
-    for r in range(size):
-        pull[r] *= factor[r, r]
-        value = pull[r]
-        for p in range(r + 1, size):
-            pull[p] -= factor[r, p] * value
-    for r in range(size - 1, -1, -1):
-        pull[r] *= factor[r, r]
-        value = pull[r]
-        for p in range(r):
-            pull[p] -= factor[p, r] * value
 
 
 @compiled

@@ -5,7 +5,6 @@ from dataclasses import dataclass
 import numpy as np
 from recommender.features import Float32s, Float64s, Integers
 
-from factorization_machines.als.half_sweeps import product
 from factorization_machines.als.observed import (
     Booleans,
     Observed,
@@ -14,6 +13,7 @@ from factorization_machines.als.observed import (
     of_some_users,
     partners_of,
 )
+from factorization_machines.als.products import product
 from factorization_machines.als.threads import Threads, cuts_of_work
 from factorization_machines.compiled.compiling import compiled
 

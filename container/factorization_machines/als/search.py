@@ -2,8 +2,8 @@
 
 The grid lies along the ridge on which good settings are found: the more the unobserved pairs
 weigh, the less regularization is wanted, about in inverse proportion to the root of the weight.
-A coarse grid is tried with a middle rank, then the neighbours of its best point, then the other
-ranks. Weights are relative to the mean weight of the observed pairs, whatever its scale.
+A coarse grid is tried with a middle rank, then the neighbours of its best point and so on, then
+the other ranks. Weights are relative to the mean weight of the observed pairs, whatever its scale.
 """
 
 import math
@@ -24,10 +24,12 @@ STRENGTHS = (0.003, 0.006, 0.012)
 """Regularization times the root of that weight."""
 RANKS = (32, 64, 128)
 MIDDLE_RANK = 64
-TRIED_SWEEPS = 5
+TRIED_SWEEPS = 4
 
 _USUAL_UNOBSERVED, _USUAL_STRENGTH = 0.3, 0.0085
 _UNOBSERVED_STEP, _STRENGTH_STEP = 3**0.5, 2**0.5
+# Steps from the best point of the grid to a better neighbour, at most.
+_ROUNDS = 3
 # A larger machine must be better by this many standard errors of the difference.
 _WORTH_A_LARGER_RANK = 0.5
 
@@ -50,7 +52,7 @@ class Fixed:
         rank = self.rank or MIDDLE_RANK
         weights = len(UNOBSERVED) if self.unobserved_weight is None else 1
         strengths = len(STRENGTHS) if self.regularization is None else 1
-        trials = weights * strengths + 2 * (weights > 1) + 2 * (strengths > 1)
+        trials = weights * strengths + _ROUNDS * ((weights > 1) + (strengths > 1))
         others = 0 if self.rank else sum(RANKS) - rank
         return TRIED_SWEEPS * (trials * rank + others) + sweeps * rank
 
@@ -96,7 +98,10 @@ class Search:
         weights = UNOBSERVED if fixed.unobserved_weight is None else (1.0,)
         strengths = STRENGTHS if fixed.regularization is None else (1.0,)
         best = self._best(Point(one, two, rank) for one in weights for two in strengths)
-        best = self._best(_neighbours(best))
+        for _ in range(_ROUNDS):
+            before, best = best, self._best(_neighbours(best))
+            if best == before:
+                break
         if fixed.rank is not None:
             return self._settings(best)
         return self._settings(self._smallest_good_rank(best))

@@ -3,18 +3,19 @@
 from dataclasses import dataclass
 
 import numpy as np
-from recommender.features import Float32s, Float64s, Floats, Integers
+from recommender.features import Float32s, Float64s, Floats
 from recommender.model.objective import ImplicitObjective
 
 from factorization_machines.als.features import FeatureMap
-from factorization_machines.als.half_sweeps import BLOCK, add_gram, improve, observed_loss, solve
+from factorization_machines.als.half_sweeps import improve, observed_loss, solve
 from factorization_machines.als.observed import Observed, Partners
-from factorization_machines.als.threads import Threads, cuts_of_work, even_cuts
+from factorization_machines.als.products import BLOCK, gram_of
+from factorization_machines.als.start import first_items
+from factorization_machines.als.threads import Threads, cuts_of_work
 from factorization_machines.fields import SideFeatures
 
 # Beside its pairs, an entity costs as much as so many.
 _COST_OF_AN_ENTITY = 32
-_ROWS_OF_A_SUM = 4096
 
 
 @dataclass(frozen=True)
@@ -24,7 +25,7 @@ class Settings:
     Attributes:
         rank: factors of a vector.
         objective: the loss.
-        init_sigma: length of the items' first vectors.
+        init_sigma: length of the items' first vectors, root mean square.
         seed: of these.
     """
 
@@ -141,17 +142,16 @@ class Solver:
         features: tuple[SideFeatures | None, SideFeatures | None] = (None, None),
         feature_strength: float = 1.0,
     ) -> None:
-        """Begin with items at random, as they are before the first sweep, and users at zero."""
+        """Begin with items where they are before the first sweep, and users at zero."""
         self._settings, self._threads = settings, threads
         width = -(-settings.rank // BLOCK) * BLOCK
         users, items = observed.by_user.entities, observed.by_item.entities
         by_user, by_item = (None if one is None else (one, feature_strength) for one in features)
         self.users = Side(observed.by_user, items, width, settings.objective, by_user)
         self.items = Side(observed.by_item, users, width, settings.objective, by_item)
-        generator = np.random.Generator(np.random.PCG64([settings.seed, settings.rank]))
-        drawn = generator.standard_normal((items, settings.rank), dtype=np.float32)
-        drawn *= np.float32(settings.init_sigma / settings.rank**0.5)
-        self.items.vectors[:, : settings.rank] = drawn
+        self.items.vectors[:] = first_items(
+            observed, settings.rank, width, settings.init_sigma, settings.seed, threads
+        )
 
     def sweep(self) -> None:
         """Improve the users, then the items."""
@@ -178,17 +178,3 @@ class Solver:
         """``(u, k)`` and ``(i, k)``: the vectors of users and items, views."""
         rank = self._settings.rank
         return self.users.vectors[:, :rank], self.items.vectors[:, :rank]
-
-
-def gram_of(vectors: Float32s, threads: Threads) -> Float64s:
-    """Sum ``v v'`` over all vectors: ``(w, w)``, in parts that are added in their order."""
-    width = vectors.shape[1]
-
-    def work(first: int, last: int) -> Float64s:
-        part = np.zeros((width, width))
-        add_gram(vectors, first, last, part)
-        return part
-
-    cuts: Integers = even_cuts(len(vectors), _ROWS_OF_A_SUM)
-    upper = np.sum(np.stack(threads.over(cuts, work)), axis=0)
-    return np.asarray(upper + np.triu(upper, 1).T, np.float64)

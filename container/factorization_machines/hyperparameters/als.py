@@ -5,10 +5,11 @@ positive: nothing is learned from it, and no list that is judged holds it. Weigh
 pair add up.
 
 - ``num_factors`` may be left out: 32, 64 or 128 are then chosen.
-- ``sweeps`` over all users and all items (default 8).
+- ``sweeps`` over all users and all items: as many as are given; else six, or fewer where the lists
+  of held out pairs are clearly better before the end.
 - ``unobserved_weight``, ``regularization``, ``regularization_exponent`` (default 1): the loss, as
   ``recommender.model.objective`` has it. The first two are chosen when they are left out.
-- ``init_sigma``: length of the items' vectors before the first sweep (default 0.1).
+- ``init_sigma``: length of the items' vectors before the first sweep (default 0.3).
 - ``search`` (default true): choose what is left out by lists for users of whom a share of the likes
   was held out. Without it, what is left out takes a value that suits most catalogs.
 - ``search_share`` (default 0.5): of the arithmetic of a large job, what the search may take; it
@@ -24,13 +25,15 @@ from factorization_machines.hyperparameters.kinds import Choice, Integer, Kind, 
 
 NUM_FACTORS = "64"
 """Where they are neither given nor chosen."""
+MOST_SWEEPS = 6
+"""Where it is not given how many."""
 
 TABLE: tuple[Kind, ...] = (
-    Integer("sweeps", "8", 1, 10_000),
+    Integer("sweeps", None, 1, 10_000),
     Number("unobserved_weight", None, 0, 1e6, above_low=True),
     Number("regularization", None, 0, 1e6, above_low=True),
     Number("regularization_exponent", "1", 0, 2),
-    Number("init_sigma", "0.1", 0, 512, above_low=True),
+    Number("init_sigma", "0.3", 0, 512, above_low=True),
     Choice("search", "true", ("false", "true")),
     Number("search_share", "0.5", 0, 0.9, above_low=True),
     Number("validation_fraction", "0.2", 0, 0.5),

@@ -39,7 +39,7 @@ class Ranking:
     """What steers the solver ``als``; None for what is to be chosen."""
 
     num_factors: int | None
-    sweeps: int
+    sweeps: int | None
     unobserved_weight: float | None
     regularization: float | None
     regularization_exponent: float
@@ -159,7 +159,7 @@ def settings_of(given: Mapping[str, str]) -> Hyperparameters:
         like_threshold=optional("like_threshold"),
         ranking=Ranking(
             num_factors=None if texts["num_factors"] is None else int(text("num_factors")),
-            sweeps=int(text("sweeps")),
+            sweeps=None if texts["sweeps"] is None else int(text("sweeps")),
             unobserved_weight=optional("unobserved_weight"),
             regularization=optional("regularization"),
             regularization_exponent=float(text("regularization_exponent")),

@@ -1,7 +1,6 @@
 """Whole training processes, over a folder laid out as SageMaker does."""
 
 import json
-import os
 import re
 import signal
 import subprocess
@@ -17,17 +16,17 @@ from recommender.recordio.writing import write_pairs, write_rows
 from testbed.image import (
     DIMENSION,
     ITEMS,
-    RECORDIO,
+    TRAIN,
     USERS,
     environment,
+    lay_out,
     probabilities_by_hand,
     run_python,
+    run_train,
 )
 
 CURVE = "learning_curve.csv"
 THREADS = ("NUMBA_NUM_THREADS", "OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
-
-TRAIN = ("-m", "factorization_machines", "train")
 
 HYPERPARAMETERS = {
     "feature_dim": str(DIMENSION),
@@ -55,26 +54,6 @@ def ratings(seed):
     return users, items + USERS, labels.astype(np.float32)
 
 
-def lay_out(root, hyperparameters, files):
-    """Write a job's folder; ``files`` maps channel/name to bytes."""
-    config = root / "input/config"
-    config.mkdir(parents=True)
-    (root / "model").mkdir()
-    (root / "output").mkdir()
-    (config / "hyperparameters.json").write_text(json.dumps(hyperparameters))
-    (config / "resourceconfig.json").write_text(
-        json.dumps({"current_host": "algo-1", "hosts": ["algo-1"]})
-    )
-    channel = {"TrainingInputMode": "File", "ContentType": RECORDIO, "RecordWrapperType": "None"}
-    (config / "inputdataconfig.json").write_text(
-        json.dumps({path.split("/")[0]: channel for path in files})
-    )
-    for path, data in files.items():
-        target = root / "input/data" / path
-        target.parent.mkdir(parents=True, exist_ok=True)
-        target.write_bytes(data)
-
-
 def classifier_files():
     users, items, labels = ratings(1)
     half = 1500
@@ -83,16 +62,6 @@ def classifier_files():
         "train/part-0": write_pairs(users[:half], items[:half], DIMENSION, labels[:half]),
         "test/rows": write_pairs(*ratings(2)[:2], DIMENSION, ratings(2)[2]),
     }
-
-
-def run_train(root, processors=None, **others):
-    """Run a job; ``processors`` limits those that it may use, where the system can do that."""
-
-    def limit():
-        os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[:processors])
-
-    limited = processors and hasattr(os, "sched_setaffinity")
-    return run_python(*TRAIN, before=limit if limited else None, OPT_ML=str(root), **others)
 
 
 @pytest.fixture(scope="module")

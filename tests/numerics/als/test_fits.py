@@ -66,7 +66,12 @@ def test_what_is_told_as_chosen_gives_the_same_bytes_when_it_is_given():
     searched = ranked(users, items, weights, (USERS, ITEMS), num_factors=8, search="true")
     given = ranked(users, items, weights, (USERS, ITEMS), **searched.chosen)
 
-    assert set(searched.chosen) == {"num_factors", "unobserved_weight", "regularization"}
+    assert set(searched.chosen) == {
+        "num_factors",
+        "sweeps",
+        "unobserved_weight",
+        "regularization",
+    }
     assert searched.machine.factors.tobytes() == given.machine.factors.tobytes()
     assert searched.machine.objective == given.machine.objective
 

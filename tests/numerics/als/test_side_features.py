@@ -56,7 +56,7 @@ def test_the_map_minimises_its_part_of_the_objective_and_each_update_lowers_all_
     rows, _ = described(weights, kinds)
     features = find_pairs(rows, (USERS, ITEMS, KINDS)).item_field.features
     with Threads(1) as threads:
-        settings = Settings(6, OBJECTIVE, 0.1, 0)
+        settings = Settings(6, OBJECTIVE, 0.3, 0)
         solver = Solver(observed(weights), settings, threads, (None, features), STRENGTH)
         losses = []
         for _ in range(5):
@@ -80,7 +80,7 @@ def test_the_last_half_sweep_draws_users_to_the_map_of_their_features():
     matrix = np.hstack([np.eye(USERS)[users], np.eye(ITEMS)[items], ages[users]])
     features = find_pairs(rows_of(matrix), (USERS, ITEMS, 1)).user_field.features
     with Threads(1) as threads:
-        settings = Settings(6, OBJECTIVE, 0.1, 0)
+        settings = Settings(6, OBJECTIVE, 0.3, 0)
         solver = Solver(observed(weights), settings, threads, (features, None), STRENGTH)
         solver.sweep()
         solver.finish()

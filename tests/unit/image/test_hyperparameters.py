@@ -3,6 +3,7 @@
 import pytest
 from factorization_machines.errors import InvalidHyperparametersError
 from factorization_machines.hyperparameters.parsing import parse_hyperparameters
+from factorization_machines.hyperparameters.settings import Ranking
 
 REQUIRED = {"feature_dim": "2625", "num_factors": "64", "predictor_type": "binary_classifier"}
 
@@ -132,6 +133,16 @@ def test_all_problems_are_told_at_once():
         ("field_sizes", "943;1682"),
         ("implicit_features", "yes"),
         ("like_threshold", "good"),
+        ("sweeps", "0"),
+        ("unobserved_weight", "0"),
+        ("regularization", "0"),
+        ("regularization_exponent", "-0.1"),
+        ("init_sigma", "0"),
+        ("search", "yes"),
+        ("search_share", "0.95"),
+        ("validation_fraction", "0.6"),
+        ("hit_threshold", "-1"),
+        ("feature_strength", "-1"),
         ("epochs", True),
         ("epochs", None),
         ("epochs", ["1"]),
@@ -198,3 +209,59 @@ def test_likes_of_a_regressor_need_the_sampler():
 
     assert problem.startswith("like_threshold is '4', expected with a regressor only when solver")
     assert parse_hyperparameters({**raw, "solver": "gibbs"}).like_threshold == 4
+
+
+RANKING = {"feature_dim": "2625", "predictor_type": "regressor", "solver": "als"}
+
+
+def test_what_steers_a_ranking_model_arrives_where_it_is_used():
+    given = {
+        "sweeps": "9",
+        "unobserved_weight": "0.1",
+        "regularization": "0.02",
+        "regularization_exponent": "0.5",
+        "init_sigma": "1",
+        "search": "false",
+        "search_share": "0.2",
+        "validation_fraction": "0.3",
+        "hit_threshold": "0.8",
+        "feature_strength": "7",
+        "num_factors": "48",
+    }
+
+    settings = parse_hyperparameters({**RANKING, **given})
+
+    assert settings.ranks
+    assert settings.num_factors == 48
+    assert settings.ranking == Ranking(
+        num_factors=48,
+        sweeps=9,
+        unobserved_weight=0.1,
+        regularization=0.02,
+        regularization_exponent=0.5,
+        init_sigma=1.0,
+        search=False,
+        search_share=0.2,
+        validation_fraction=0.3,
+        hit_threshold=0.8,
+        feature_strength=7.0,
+    )
+
+
+def test_a_ranking_model_alone_may_leave_its_rank_and_its_loss_open():
+    settings = parse_hyperparameters(RANKING)
+
+    assert settings.ranking.num_factors is None
+    assert (settings.ranking.unobserved_weight, settings.ranking.regularization) == (None, None)
+    assert settings.ranking.search
+    (problem,) = problems_of({**RANKING, "solver": "gibbs"})
+    assert problem == "num_factors is missing, expected an integer from 1 to 1000"
+
+
+def test_a_ranking_model_is_no_classifier():
+    (problem,) = problems_of({**RANKING, "predictor_type": "binary_classifier"})
+
+    assert problem == (
+        "predictor_type is 'binary_classifier', expected regressor when solver is als, whose "
+        "scores rank and are no log-odds"
+    )

@@ -24,8 +24,12 @@ def make_run(rows: int) -> None:
     from recommender.model import factors
     from recommender.model.artifact import write_artifact
     from recommender.model.machine import FactorizationMachine
+    from recommender.model.objective import ImplicitObjective
     from recommender.model.pair_model import split_machine
+    from recommender.model_names import LIKE, RANKING
+    from recommender.pipeline.pointers import Pointer
     from recommender.pipeline.run_files import RunFiles, pointer_key
+    from recommender.predictor_types import REGRESSOR
 
     s3().create_bucket(Bucket=BUCKET)
     rng = np.random.default_rng(11)
@@ -38,9 +42,13 @@ def make_run(rows: int) -> None:
     is_test = rng.random(rows) < 0.1
     columns = []
     for side, some in (("train", np.flatnonzero(~is_test)), ("test", np.flatnonzero(is_test))):
-        sides = {"users": users[some], "items": items[some], "labels": labels[some]}
-        if side == "test":
-            sides["likes"] = labels[some] == 1
+        sides = {
+            "users": users[some],
+            "items": items[some],
+            "labels": labels[some],
+            "weights": np.where(labels[some] == 1, 1.0, 0.4).astype("f4"),
+            "likes": labels[some] == 1,
+        }
         columns += [
             storage.Column(f"{side}_{name}", column.dtype.str, column.size, [column])
             for name, column in sides.items()
@@ -54,23 +62,37 @@ def make_run(rows: int) -> None:
         )
         for run in (CHALLENGER, CHAMPION)
     }
+    ranking = FactorizationMachine(
+        0.0,
+        np.zeros(vocabulary.dimension, "f4"),
+        rng.normal(0, 0.1, (vocabulary.dimension, _RANK)).astype("f4"),
+        REGRESSOR,
+        objective=ImplicitObjective(0.1, 0.01, 1.0),
+    )
     files = RunFiles(CATALOG, CHALLENGER)
     storage.write_columns(BUCKET, files.pairs, columns)
     storage.write(BUCKET, files.vocabulary, vocabulary.to_json(), "application/json")
     archive = write_artifact(machines[CHALLENGER], {})
     storage.write(BUCKET, files.model + "model.tar.gz", archive, "application/gzip")
-    plan = {"image": "", "hyperparameters": {}, "config": CatalogConfig().to_dict(), "counts": {}}
+    archive = write_artifact(ranking, {})
+    storage.write(BUCKET, files.model + "ranking.tar.gz", archive, "application/gzip")
+    models: dict[str, dict[str, str]] = {LIKE: {}, RANKING: {}}
+    plan = {"image": "", "models": models, "config": CatalogConfig().to_dict(), "counts": {}}
     storage.write_json(BUCKET, files.plan, plan)
     serving = RunFiles(CATALOG, CHAMPION)
     model = split_machine(machines[CHAMPION], len(vocabulary.users), len(vocabulary.items))
     storage.write_arrays(BUCKET, serving.factors, factors.to_arrays(model))
     storage.write(BUCKET, serving.vocabulary, vocabulary.to_json(), "application/json")
-    storage.write_json(BUCKET, pointer_key(CATALOG), {"runId": CHAMPION})
+    served = split_machine(ranking, len(vocabulary.users), len(vocabulary.items))
+    storage.write_arrays(BUCKET, serving.ranking_factors, factors.to_arrays(served))
+    pointer = Pointer(CATALOG, CHAMPION, "", like=CHAMPION, ranking=CHAMPION)
+    storage.write_json(BUCKET, pointer_key(CATALOG), pointer.to_dict())
 
 
 def evaluate_run() -> dict[str, object]:
     """Evaluate it as the function does."""
     from recommender.aws import storage
+    from recommender.model_names import LIKE, RANKING
     from recommender.pipeline.run_files import RunFiles
     from recommender.steps import evaluations
     from recommender.steps.plans import read_plan
@@ -78,8 +100,11 @@ def evaluate_run() -> dict[str, object]:
     files = RunFiles(CATALOG, CHALLENGER)
     before = peak_mb()
     begun = time.perf_counter()
-    uri = storage.uri(BUCKET, files.model + "model.tar.gz")
-    evaluations.evaluate(BUCKET, files, read_plan(BUCKET, files), uri)
+    trainings = [
+        {"model": model, "trained": {"modelUri": storage.uri(BUCKET, files.model + archive)}}
+        for model, archive in ((LIKE, "model.tar.gz"), (RANKING, "ranking.tar.gz"))
+    ]
+    evaluations.evaluate(BUCKET, files, read_plan(BUCKET, files), trainings)
     seconds = time.perf_counter() - begun
     figures = storage.read_json(BUCKET, files.metrics)
     return {

@@ -105,6 +105,7 @@ def test_a_worse_ranking_model_leaves_the_lists_and_the_like_model_serves(stage:
     assert "Score users" not in done.visited
     manifest = manifest_of(stage, done)
     assert manifest["outcome"] == "promoted"
+    assert manifest["serves"] == {"like": run_id, "ranking": before}
     assert manifest["evaluation"]["models"]["ranking"]["verdict"] == "rejected"
     summary = stage.notices()[-1].facts["summary"]
     assert "new model serving" in summary

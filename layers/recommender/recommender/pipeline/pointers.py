@@ -34,6 +34,11 @@ class Pointer:
         """The run that lists are made of: the like model's where no ranking model serves."""
         return self.ranking or self.like or self.run_id
 
+    @property
+    def models(self) -> dict[str, str | None]:
+        """Model -> the run it serves from, if it serves."""
+        return {LIKE: self.like, RANKING: self.ranking}
+
     def to_dict(self) -> dict[str, object]:
         """For JSON."""
         endpoint = {
@@ -44,7 +49,7 @@ class Pointer:
             "catalog": self.catalog,
             "runId": self.run_id,
             "promotedAt": self.promoted_at,
-            "models": {LIKE: self.like, RANKING: self.ranking},
+            "models": self.models,
             **(endpoint if self.endpoint_name else {}),
         }
 

@@ -44,6 +44,7 @@ def render(record: Mapping[str, object], summary: str) -> bytes:
                 if key in record
             },
         ),
+        ("Serves from", record.get("serves")),
         ("Data", record.get("counts")),
     ]
     features = record.get("features")

@@ -48,10 +48,9 @@ def record_outcome(
         The record; the one that stands when the run serves already. What failed then came after,
         such as its notice, and the record must not deny what the pointer says.
     """
-    if facts["outcome"] == "failed":
-        current = storage.read_json_if_there(bucket, pointer_key(files.catalog))
-        if current is not None and current["runId"] == files.run_id:
-            return storage.read_json(bucket, files.manifest)
+    current = storage.read_json_if_there(bucket, pointer_key(files.catalog))
+    if facts["outcome"] == "failed" and current is not None and current["runId"] == files.run_id:
+        return storage.read_json(bucket, files.manifest)
     record = manifest(
         catalog=files.catalog,
         run_id=files.run_id,
@@ -60,6 +59,10 @@ def record_outcome(
         evaluation=storage.read_json_if_there(bucket, files.metrics),
         **facts,  # type: ignore[arg-type]
     )
+    serving = None if current is None else Pointer.from_dict(current)
+    if record["outcome"] == "promoted":
+        serving = Pointer.moved(record, serving)
+    record["serves"] = None if serving is None else serving.models
     storage.write(bucket, files.report, render(record, summary(record)), "text/html; charset=utf-8")
     storage.write_json(bucket, files.manifest, record)
     return record

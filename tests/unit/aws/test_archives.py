@@ -119,3 +119,21 @@ def test_a_connection_that_breaks_is_tried_again(
     monkeypatch.setattr(StreamingBody, "read", cut)
     with pytest.raises(ServiceUnavailableError):
         list(archive.blocks(("users",), 100_000))
+
+
+@pytest.mark.parametrize(("first", "last"), [(0, 1), (99_999, 100_003), (ROWS - 2, ROWS), (7, 7)])
+def test_a_part_of_a_column_is_read_by_a_request_for_just_that(
+    stage: Stage, first: int, last: int
+) -> None:
+    archive = stored(stage)
+    for name, column in (("users", USERS), ("labels", LABELS), ("likes", LIKES)):
+        np.testing.assert_array_equal(archive.part(name, first, last), column[first:last])
+    stage.calls.clear()
+    archive.part("labels", first, last)
+    ranges = [call.parameters["Range"] for call in stage.calls if call.operation == "GetObject"]
+    assert len(ranges) <= 3
+
+
+def test_a_part_behind_the_end_of_a_column_is_refused(stage: Stage) -> None:
+    with pytest.raises(DamagedArtifactError, match="300000 numbers"):
+        stored(stage).part("users", 5, ROWS + 1)

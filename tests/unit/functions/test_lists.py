@@ -233,7 +233,8 @@ def test_a_stranger_of_whom_nothing_is_known_gets_popular_items(stage: Stage) ->
         ({"ratings": [{"item": "1"}], "limit": 0}, "$.limit"),
         ({"ratings": [{"item": "1"}], "limit": True}, "$.limit"),
         ({"ratings": [{"item": "1"}], "explain": 1}, "$.explain"),
-        ({"ratings": [{"item": "1"}], "user": "x"}, "$.user"),
+        ({"ratings": [{"item": "1"}], "user": ""}, "$.user"),
+        ({"ratings": [{"item": "1"}], "who": "x"}, "$.who"),
         ([], "body"),
     ],
 )
@@ -261,3 +262,40 @@ def test_lists_of_a_run_from_before_there_were_two_models_are_the_like_models(
     assert answer["items"][0]["score"] == pytest.approx(films.LIKED)
     body = {"ratings": [{"item": "242"}]}
     assert call(stage, "POST", "recommendations", body)["basis"] == "popular"
+
+
+def test_news_of_a_known_user_are_added_to_what_is_known(stage: Stage) -> None:
+    first(stage)
+    seen = {item for item in films.ITEMS if films.side("anna", item) != "none"}
+    known = [item for item in films.ITEMS if films.side("anna", item) == "train"]
+    (new, *_) = [item for item in films.ITEMS if item not in seen]
+    body = {"user": "anna", "ratings": [{"item": new, "rating": 1}], "explain": True}
+    answer = call(stage, "POST", "recommendations", body)
+    assert (answer["basis"], answer["user"], answer["user_known"]) == ("ratings", "anna", True)
+    items = {one["item"] for one in answer["items"]}
+    assert items == set(films.ITEMS) - seen - {new}
+    for one in answer["items"]:
+        assert {why["item"] for why in one["because"]} == {*known, new}
+        assert sum(why["share"] for why in one["because"]) == pytest.approx(one["score"])
+
+
+def test_a_new_rating_of_an_item_takes_the_place_of_the_old_one(stage: Stage) -> None:
+    first(stage)
+    rated = next(item for item in films.ITEMS if films.side("anna", item) == "train")
+
+    def score(rating: float) -> float:
+        body = {"user": "anna", "ratings": [{"item": rated, "rating": rating}], "limit": 1}
+        return float(call(stage, "POST", "recommendations", body)["items"][0]["score"])
+
+    assert score(films.rating("anna", rated)) != pytest.approx(
+        score(6 - films.rating("anna", rated)), rel=1e-4
+    )
+
+
+def test_a_user_of_whom_nothing_was_known_is_a_stranger_by_name(stage: Stage) -> None:
+    first(stage)
+    ratings = [{"item": "242"}]
+    named = call(stage, "POST", "recommendations", {"user": "new", "ratings": ratings})
+    nameless = call(stage, "POST", "recommendations", {"ratings": ratings})
+    assert named["user_known"] is False
+    assert named["items"] == nameless["items"]

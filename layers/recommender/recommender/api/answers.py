@@ -7,12 +7,12 @@ from urllib.parse import unquote
 
 import numpy as np
 
-from recommender.api.requests import RecommendationRequest, SessionRequest
+from recommender.api.requests import RecommendationRequest
 from recommender.catalog.side_features import SideFeatures
 from recommender.dataset.vocabulary import Vocabulary
 from recommender.errors import InvalidRequestError
 from recommender.features import Float32s, Float64s, Integers
-from recommender.model.fold_in import FoldedUsers, FoldIn
+from recommender.model.fold_in import FoldIn
 from recommender.model.machine import link as linked
 from recommender.model.pair_model import PairModel
 from recommender.model.ranking import popular_items, popular_lists, top_items
@@ -96,7 +96,7 @@ def predictions(
     link = run.like.like_link if run.like else None
     judged_by = scores if link is None else link.probabilities(scores)
     users, items = run.numbers_of(pairs)
-    told = _items(run, [item for _, item in pairs], scores, None if link is None else judged_by)
+    told = items_told(run, [item for _, item in pairs], scores, None if link is None else judged_by)
     return {
         "model_version": run.run_id,
         **({} if run.like else {"scored_by": RANKING}),
@@ -155,7 +155,7 @@ def recommendations(
         there = found[0] >= 0
         told = _list(run, likes, name, found[0][there], raw[0][there])
     else:
-        told = _popular(run, likes, name, popular_items(run.item_likes, request.limit))
+        told = popular_told(run, likes, name, popular_items(run.item_likes, request.limit))
     return {
         "user": name,
         "user_known": number != UNKNOWN,
@@ -165,45 +165,8 @@ def recommendations(
     }
 
 
-def session(run: ServedRun, likes: ServedRun | None, request: SessionRequest) -> dict[str, object]:
-    """Recommend items to somebody who is known by some ratings alone. Nothing is kept of them.
-
-    Where no ranking model can fold strangers in, or it knows none of the items, the answer is the
-    popular items, and says so.
-
-    Returns:
-        ``basis`` "ratings" or "popular", how many of the items are known, and the items; with
-        ``explain`` each with ``because``: what the known items add to its score, the most first.
-    """
-    numbers = [run.vocabulary.item_numbers.get(item, UNKNOWN) for item, _ in request.ratings]
-    rated = np.array(numbers, np.int64)
-    best = np.array([np.inf if r is None else r for _, r in request.ratings], np.float32)
-    fold_in = run.fold_in
-    answer: dict[str, object] = {"model_version": run.run_id}
-    known = np.unique(rated[rated != UNKNOWN])
-    if fold_in is None or not known.size:
-        items = popular_items(run.item_likes, request.limit + known.size)
-        items = items[~np.isin(items, known)][: request.limit]
-        told = _popular(run, likes, "", items)
-        return {**answer, "basis": "popular", "items_known": int(known.size), "items": told}
-    weights = run.weigh(best)
-    vector, _ = fold_in.user(rated, weights)
-    stranger = fold_in.model_of(FoldedUsers(vector[None], np.array([known.size])))
-    seen = SeenItems(np.array([0, known.size]), known)
-    found, raw = top_items(stranger, np.zeros(1, np.int64), request.limit, seen)
-    items, scores = found[0][found[0] >= 0], raw[0][found[0] >= 0]
-    told = _items(run, _names(run, items), scores, _chances(likes, "", _names(run, items)))
-    if request.explain:
-        why = fold_in.explain(rated, weights, items)
-        for one, shown, shares in zip(told, why.items, why.shares.tolist(), strict=True):
-            one["because"] = [
-                {"item": name, "title": run.titles.get(name), "share": share}
-                for name, share in zip(_names(run, shown), shares, strict=True)
-            ]
-    return {**answer, "basis": "ratings", "items_known": int(known.size), "items": told}
-
-
-def _names(run: ServedRun, items: Integers) -> list[str]:
+def names_of(run: ServedRun, items: Integers) -> list[str]:
+    """Look the ids of items up by their numbers."""
     return [run.vocabulary.items[item] for item in items.tolist()]
 
 
@@ -228,7 +191,7 @@ def lists(
     for at, user in enumerate(run.vocabulary.users[first:last]):
         there = found[at] >= 0
         if machine is None:
-            basis, told = "popular", _popular(run, likes, user, found[at][there])
+            basis, told = "popular", popular_told(run, likes, user, found[at][there])
         else:
             basis, told = "personal", _list(run, likes, user, found[at][there], raw[at][there])
         rows.append({"user": user, "basis": basis, "items": told})
@@ -239,25 +202,25 @@ def _list(
     run: ServedRun, likes: ServedRun | None, user: str, items: Integers, raw: Float64s
 ) -> list[dict[str, object]]:
     """Tell a list of the ranking model with its scores; of the like model, with its predictions."""
-    names = _names(run, items)
+    names = names_of(run, items)
     if run.ranks:
-        return _items(run, names, raw, _chances(likes, user, names))
+        return items_told(run, names, raw, like_chances(likes, user, names))
     assert run.like is not None  # noqa: S101  # somebody made the list
     scores = linked(raw, run.like.predictor_type)
     link = run.like.like_link
-    return _items(run, names, scores, None if link is None else link.probabilities(scores))
+    return items_told(run, names, scores, None if link is None else link.probabilities(scores))
 
 
-def _popular(
+def popular_told(
     run: ServedRun, likes: ServedRun | None, user: str, items: Integers
 ) -> list[dict[str, object]]:
     """Tell popular items, whose score is how many people like them."""
-    names = _names(run, items)
+    names = names_of(run, items)
     scores = run.item_likes[items].astype(np.float64)
-    return _items(run, names, scores, _chances(likes, user, names))
+    return items_told(run, names, scores, like_chances(likes, user, names))
 
 
-def _chances(likes: ServedRun | None, user: str, items: Sequence[str]) -> Float64s | None:
+def like_chances(likes: ServedRun | None, user: str, items: Sequence[str]) -> Float64s | None:
     """How likely a user likes items, if the like model tells that: its own ids may be others."""
     if likes is None or likes.like is None:
         return None
@@ -268,7 +231,7 @@ def _chances(likes: ServedRun | None, user: str, items: Sequence[str]) -> Float6
     return None if model.like_link is None else model.like_link.probabilities(scores)
 
 
-def _items(
+def items_told(
     run: ServedRun, items: Sequence[str], scores: Float64s, chances: Float64s | None
 ) -> list[dict[str, object]]:
     """Say of items what people are told: id, title, score, and how likely it is a like.

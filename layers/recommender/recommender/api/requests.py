@@ -35,9 +35,13 @@ class RecommendationRequest:
 
 @dataclass(frozen=True)
 class SessionRequest:
-    """Items that somebody rated just now, with the ratings, and how many others are wanted."""
+    """Items that somebody rated just now, with the ratings, and how many others are wanted.
+
+    ``user`` names a user to whose known ratings these are added.
+    """
 
     ratings: tuple[tuple[str, float | None], ...]
+    user: str | None
     limit: int
     explain: bool
 
@@ -68,7 +72,8 @@ def parse_predictions(body: str | None, *, is_base64: bool = False) -> Predictio
 def parse_session(body: str | None, *, is_base64: bool = False) -> SessionRequest:
     """Read ``{"ratings": [{"item": "50", "rating": 5}], "limit": 10, "explain": true}``.
 
-    A rating may be left out: then the item counts as one of the best.
+    A rating may be left out: then the item counts as one of the best. With a ``"user"``, the
+    ratings are news of one who may be known.
 
     Args:
         body: the request's, in UTF-8 if it is base64 of bytes.
@@ -77,7 +82,7 @@ def parse_session(body: str | None, *, is_base64: bool = False) -> SessionReques
     Raises:
         InvalidRequestError: it is something else; the message says where and what was expected.
     """
-    document = _document(body, ("ratings", "limit", "explain"), is_base64=is_base64)
+    document = _document(body, ("ratings", "user", "limit", "explain"), is_base64=is_base64)
     ratings = document.get("ratings")
     if not isinstance(ratings, list) or not 1 <= len(ratings) <= MAX_RATINGS:
         found = f"{len(ratings)} of them" if isinstance(ratings, list) else json.dumps(ratings)[:80]
@@ -89,7 +94,13 @@ def parse_session(body: str | None, *, is_base64: bool = False) -> SessionReques
         raise InvalidRequestError("$.limit", f"expected 1 to {MAX_LIMIT}, found {limit!r}"[:120])
     if not isinstance(explain, bool):
         raise InvalidRequestError("$.explain", f"expected true or false, found {explain!r}"[:120])
-    return SessionRequest(tuple(_rating(at, one) for at, one in enumerate(ratings)), limit, explain)
+    user = document.get("user")
+    return SessionRequest(
+        tuple(_rating(at, one) for at, one in enumerate(ratings)),
+        None if user is None else _identifier("$.user", user),
+        limit,
+        explain,
+    )
 
 
 def parse_recommendations(query: Mapping[str, str]) -> RecommendationRequest:

@@ -153,17 +153,7 @@ def write_json(bucket: str, key: str, value: object) -> str:
 
 def read_arrays(bucket: str, key: str) -> dict[str, NDArray[np.generic]]:
     """Read named arrays. Nothing is unpickled."""
-    return _arrays(read(bucket, key))
-
-
-def read_arrays_if_there(bucket: str, key: str) -> dict[str, NDArray[np.generic]] | None:
-    """Read named arrays, or learn that there are none."""
-    data = read_if_there(bucket, key)
-    return None if data is None else _arrays(data)
-
-
-def _arrays(data: bytes) -> dict[str, NDArray[np.generic]]:
-    with np.load(io.BytesIO(data), allow_pickle=False) as archive:
+    with np.load(io.BytesIO(read(bucket, key)), allow_pickle=False) as archive:
         return {name: archive[name] for name in archive.files}
 
 

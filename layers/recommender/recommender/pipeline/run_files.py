@@ -83,6 +83,11 @@ class RunFiles:
         """The ranking model, likewise: ``.npz``."""
         return self.root + "factors/ranking.npz"
 
+    @property
+    def rated(self) -> str:
+        """What the ranking model knows of each user, items and weights: ``.npz``."""
+        return self.root + "factors/rated.npz"
+
     def channels(self, model: str) -> dict[str, str]:
         """Prefixes that a model's training job reads, by the channel's name."""
         return (

@@ -2,8 +2,9 @@
 
 from collections.abc import Mapping
 
-from recommender.api import answers
+from recommender.api import answers, sessions
 from recommender.api.requests import PredictionRequest, RecommendationRequest, SessionRequest
+from recommender.api.sessions import Known
 from recommender.pipeline.settings import PredictSettings
 from recommender.serving import served_runs
 
@@ -37,13 +38,18 @@ def recommendations(
 
 
 def session(settings: PredictSettings, catalog: str, request: SessionRequest) -> dict[str, object]:
-    """Recommend items to somebody who is known by the ratings that are sent along alone.
+    """Recommend items to somebody by ratings that are sent along, beside what is known already.
 
     Raises:
         UnknownCatalogError: nothing serves.
     """
-    run, likes = served_runs.runs_of_lists(settings.artifacts_bucket, catalog)
-    return answers.session(run, likes, request)
+    bucket = settings.artifacts_bucket
+    run, likes = served_runs.runs_of_lists(bucket, catalog)
+    known = Known.nothing()
+    number = run.vocabulary.user_numbers.get(request.user or "")
+    if number is not None and run.ranking is not None:
+        known = Known(*served_runs.rated(bucket, catalog, run.run_id, number))
+    return sessions.session(run, likes, request, known)
 
 
 def model(settings: PredictSettings, catalog: str) -> Mapping[str, object]:

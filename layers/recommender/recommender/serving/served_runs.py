@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from recommender.api.answers import ServedRun
 from recommender.aws import endpoint, sagemaker, storage
+from recommender.aws.archives import StoredArrays
 from recommender.catalog.keys import check_catalog_name
 from recommender.catalog.ranking import Ranking
 from recommender.dataset.vocabulary import Vocabulary
@@ -19,7 +20,7 @@ from recommender.features import Float32s, Float64s
 from recommender.model import factors
 from recommender.model.pair_model import PairModel
 from recommender.model.seen_items import SeenItems
-from recommender.model_names import RANKING
+from recommender.model_names import LIKE, RANKING
 from recommender.pipeline import jobs
 from recommender.pipeline.pointers import Pointer
 from recommender.pipeline.run_files import RunFiles, pointer_key
@@ -72,13 +73,14 @@ def load(bucket: str, catalog: str, run_id: str) -> ServedRun:
     seen = storage.read_arrays(bucket, files.seen)
     plan = storage.read_json(bucket, files.plan)
     config = cast("dict[str, float]", plan["config"])
+    usable = _usable(bucket, files, plan)
     vocabulary = Vocabulary.from_json(storage.read(bucket, files.vocabulary))
     return ServedRun(
         run_id=run_id,
         vocabulary=vocabulary,
         titles=json.loads(storage.read(bucket, files.titles)),
-        like=_model(bucket, files.factors),
-        ranking=_model(bucket, files.ranking_factors),
+        like=_model(bucket, files.factors) if LIKE in usable else None,
+        ranking=_model(bucket, files.ranking_factors) if RANKING in usable else None,
         ranks=RANKING in cast("dict[str, object]", plan.get("models", {})),
         seen=SeenItems(
             cast("NDArray[np.int64]", seen["offsets"]), cast("NDArray[np.int64]", seen["items"])
@@ -99,9 +101,38 @@ def _weigher(plan: Mapping[str, object]) -> Callable[[Float32s], Float32s]:
     return partial(ranking.weigh, lowest=scale["lowest"], highest=scale["highest"])
 
 
-def _model(bucket: str, key: str) -> PairModel | None:
-    arrays = storage.read_arrays_if_there(bucket, key)
-    return None if arrays is None else factors.from_arrays(arrays)
+def _model(bucket: str, key: str) -> PairModel:
+    return factors.from_arrays(storage.read_arrays(bucket, key))
+
+
+def _usable(bucket: str, files: RunFiles, plan: Mapping[str, object]) -> set[str]:
+    """The models of a run that were found good enough, and so were kept.
+
+    Asked of what the evaluation says and not of the bucket: who may not list it is told of a key
+    that is missing that it is forbidden.
+    """
+    if "models" not in plan:  # a run from before there were two
+        return {LIKE}
+    judged = storage.read_json(bucket, files.metrics)["models"]
+    verdicts = cast("Mapping[str, Mapping[str, str]]", judged)
+    return {name for name, told in verdicts.items() if told["verdict"] == "promoted"}
+
+
+def rated(
+    bucket: str, catalog: str, run_id: str, user: int
+) -> tuple[NDArray[np.int32], NDArray[np.float32]]:
+    """Read what a run's ranking model knows of a user: numbers of items and their weights."""
+    offsets = _rated_offsets(bucket, catalog, run_id)
+    arrays = StoredArrays(bucket, RunFiles(catalog, run_id).rated)
+    some = int(offsets[user]), int(offsets[user + 1])
+    items, weights = arrays.part("items", *some), arrays.part("weights", *some)
+    return items.astype(np.int32), weights.astype(np.float32)
+
+
+@lru_cache(maxsize=4)
+def _rated_offsets(bucket: str, catalog: str, run_id: str) -> NDArray[np.int64]:
+    arrays = StoredArrays(bucket, RunFiles(catalog, run_id).rated)
+    return arrays.part("offsets", 0, arrays.size("offsets")).astype(np.int64)
 
 
 def score(

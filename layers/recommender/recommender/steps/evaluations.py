@@ -168,10 +168,39 @@ def _ranking(run: _Run, uri: str, like: PairModel | None, facts: dict[str, objec
     if result.verdict.promoted:
         arrays = factors.to_arrays(result.model)
         storage.write_arrays(run.bucket, run.files.ranking_factors, arrays)
+        _write_rated(run)
     facts["lists"] = result.to_dict()
     for name in ("ranking", "popularity"):
         facts[name] = figures_of(result.methods[name], run.plan.config.top_n)
     return result.verdict
+
+
+def _write_rated(run: _Run) -> None:
+    """Keep what the ranking model knows of each user, so that news of one can be added to it."""
+    columns = ("train_users", "train_items", "train_weights")
+    counts = np.zeros(len(run.vocabulary.users) + 1, np.int64)
+    for users, _, weights in _blocks(run.pairs, columns):
+        counts[1:] += np.bincount(users[weights > 0], minlength=counts.size - 1)
+    offsets = np.cumsum(counts)
+    items, kept = np.empty(offsets[-1], np.int32), np.empty(offsets[-1], np.float32)
+    at = offsets[:-1].copy()
+    for users, numbers, weights in _blocks(run.pairs, columns):
+        order = np.argsort(users, kind="stable")
+        order = order[weights[order] > 0]
+        owners = users[order]
+        first = np.searchsorted(owners, owners)
+        places = at[owners] + np.arange(owners.size) - first
+        items[places], kept[places] = numbers[order], weights[order]
+        at += np.bincount(owners, minlength=at.size)
+    storage.write_columns(
+        run.bucket,
+        run.files.rated,
+        (
+            storage.Column("offsets", "<i8", offsets.size, [offsets]),
+            storage.Column("items", "<i4", items.size, [items]),
+            storage.Column("weights", "<f4", kept.size, [kept]),
+        ),
+    )
 
 
 def folded(bucket: str, files: RunFiles, uri: str, vocabulary: Vocabulary) -> PairModel:

@@ -128,15 +128,27 @@ def factorise(matrix: Float64s, rounding: float) -> None:
     least = np.empty(size)
     for r in range(size):
         least[r] = rounding * matrix[r, r]
-    for r in range(size):
-        inverse = 1.0 / np.sqrt(matrix[r, r]) if matrix[r, r] > least[r] else 0.0
-        for q in range(r, size):
-            matrix[r, q] *= inverse
-        for p in range(r + 1, size):
-            factor = matrix[r, p]
+    # Four rows at a time: a fourth of the trips through a matrix that no nearest cache holds.
+    for r in range(0, size, 4):
+        end = min(r + 4, size)
+        for row in range(r, end):
+            for s in range(r, row):
+                factor = matrix[s, row]
+                for q in range(row, size):
+                    matrix[row, q] -= factor * matrix[s, q]
+            pivot = matrix[row, row]
+            inverse = 1.0 / np.sqrt(pivot) if pivot > least[row] else 0.0
+            for q in range(row, size):
+                matrix[row, q] *= inverse
+            matrix[row, row] = inverse
+        if end < r + 4:
+            break
+        r0, r1, r2, r3 = matrix[r], matrix[r + 1], matrix[r + 2], matrix[r + 3]
+        for p in range(end, size):
+            f0, f1, f2, f3 = r0[p], r1[p], r2[p], r3[p]
+            target = matrix[p]
             for q in range(p, size):
-                matrix[p, q] -= factor * matrix[r, q]
-        matrix[r, r] = inverse
+                target[q] -= (f0 * r0[q] + f1 * r1[q]) + (f2 * r2[q] + f3 * r3[q])
 
 
 @compiled

@@ -3,5 +3,5 @@
 ``fit`` looks whether the rows are ``pairs`` or just ``rows``, and runs the sampler that suits them;
 likelihoods, hyperpriors, random draws and the final calibration serve both.
 
-Imports ``compiled``, ``errors``, ``fitted`` and ``hyperparameters``; no other solver.
+Imports ``compiled``, ``errors``, ``fields``, ``fitted`` and ``hyperparameters``; no other solver.
 """

@@ -9,7 +9,9 @@ from factorization_machines.errors import InvalidHyperparametersError
 from factorization_machines.hyperparameters import adam, als, gibbs, shared
 from factorization_machines.hyperparameters.kinds import sizes_of
 
-TABLE = {kind.name: kind for kind in (*shared.TABLE, *adam.TABLE, *als.TABLE, *gibbs.TABLE)}
+_BEFORE_RANKING = (*shared.TABLE, *adam.TABLE, *gibbs.TABLE)
+
+TABLE = {kind.name: kind for kind in (*_BEFORE_RANKING, *als.TABLE)}
 """Every hyperparameter there is, by its name."""
 
 
@@ -93,8 +95,12 @@ class Hyperparameters:
         return self.predictor_type == BINARY_CLASSIFIER
 
     def as_strings(self) -> dict[str, str]:
-        """Every hyperparameter that has a value, given or by default, as SageMaker spells it."""
-        filled = {name: kind.default for name, kind in TABLE.items() if kind.default is not None}
+        """Every hyperparameter that has a value, given or by default, as SageMaker spells it.
+
+        Defaults of ``als`` are told where it is the solver, so that it changed no other's model.
+        """
+        table = TABLE if self.ranks else {kind.name: kind for kind in _BEFORE_RANKING}
+        filled = {name: kind.default for name, kind in table.items() if kind.default is not None}
         return {**filled, **self.given}
 
 

@@ -237,3 +237,28 @@ def test_the_same_files_are_not_trained_twice(
     assert first.output(last)["outcome"] == "unchanged"
     after = first.stack.client("sagemaker").list_training_jobs(MaxResults=100)
     assert len(after["TrainingJobSummaries"]) == jobs
+
+
+def test_lists_are_far_better_than_the_most_popular_movies(first: Catalog) -> None:
+    lists = first.manifests()[0]["evaluation"]["lists"]
+    ndcg = {name: told["ndcg@10"]["mean"] for name, told in lists["methods"].items()}
+    assert ndcg["ranking"] > 0.305
+    assert lists["methods"]["ranking"]["hit_rate@10"]["mean"] > 0.845
+    assert ndcg["ranking"] > ndcg["item-to-item"] > ndcg["popularity"] > ndcg["like"]
+
+
+def test_users_whom_the_ranking_model_never_saw_are_served_as_well(first: Catalog) -> None:
+    unseen = first.manifests()[0]["evaluation"]["lists"]["unseen"]
+    assert unseen["folded_in"]["users"] > 30
+    folded, popular = (unseen[name]["ndcg@10"]["mean"] for name in ("folded_in", "popularity"))
+    assert folded > 1.5 * popular
+
+
+def test_a_stranger_gets_what_goes_with_a_few_liked_movies(first: Catalog) -> None:
+    ratings = [{"item": item, "rating": 5} for item in ("50", "172", "181")]
+    status, answer = first.call("recommendations", {"ratings": ratings, "explain": True})
+    assert (status, answer["basis"], answer["items_known"]) == (200, "ratings", 3)
+    for item in answer["items"]:
+        because = item["because"]
+        assert {one["item"] for one in because} == {"50", "172", "181"}
+        assert sum(one["share"] for one in because) == pytest.approx(item["score"], rel=1e-5)

@@ -194,6 +194,23 @@ def test_a_file_that_cannot_be_used_is_refused_in_words(
         assert word in reason
 
 
+@pytest.mark.parametrize("form", FORMATS)
+def test_a_column_without_a_known_name_that_may_hold_ratings_is_not_passed_over(form: str) -> None:
+    rng = random.Random(1)
+    rows = [{"user": n, "item": n, "grade": rng.choice((1, 2.5, 5))} for n in range(60)]
+    reason = refusal(written(rows, form), RatingForm())
+    assert "no rating" in reason
+    assert '"feedback": "implicit"' in reason
+    assert len(read(written(rows, form), IMPLICIT)) == 60
+
+
+@pytest.mark.parametrize("form", FORMATS)
+@pytest.mark.parametrize("other", [{"price": 499}, {"plays": 1, "hour": 7}])
+def test_other_numbers_are_passed_over(form: str, other: dict[str, int]) -> None:
+    rows = [{"user": n, "item": n, **other} for n in range(60)]
+    assert [row[2] for row in read(written(rows, form))] == [1.0] * 60
+
+
 def test_a_rating_among_rows_without_one_is_rejected() -> None:
     rows = [{"user": n, "item": n} for n in range(200)]
     data = written(rows, "json") + b'{"user": 1, "item": 5, "rating": 3}\n'

@@ -12,6 +12,7 @@ from recommender.ratings.values import NO_TIMESTAMP, read_rating, read_timestamp
 Sample = Sequence[tuple[int, str]]
 
 _MOST_DISTINCT_RATINGS = 21  # of a hundred rows: from 0 to 10 by halves
+_GREATEST_RATING = 100
 _EARLIEST_TIME = 100_000_000
 """Seconds since 1970: 1973. A smaller number is rather a count."""
 
@@ -134,10 +135,14 @@ def pairs_among(sample: Sample, delimiters: Sequence[str]) -> bool:
     )
 
 
-def _may_be_ratings(cells: Sequence[str], rows: int) -> bool:
-    """Whether a column holds numbers, up to damage, and few distinct ones, as ratings are."""
-    numbers = [cell for cell in cells if is_number(cell)]
-    return 2 * len(numbers) > rows and len(set(numbers)) <= _MOST_DISTINCT_RATINGS
+def may_be_ratings(cells: Sequence[str]) -> bool:
+    """Whether most of a column are numbers of the size of ratings, and few distinct ones."""
+    numbers = [read_rating(cell) for cell in cells if is_number(cell)]
+    return (
+        2 * len(numbers) > len(cells)
+        and len(set(numbers)) <= _MOST_DISTINCT_RATINGS
+        and max(map(abs, numbers)) <= _GREATEST_RATING
+    )
 
 
 def _may_hide_ratings(sample: Sample, delimiter: str, found: Mapping[str, int]) -> bool:
@@ -146,8 +151,8 @@ def _may_hide_ratings(sample: Sample, delimiter: str, found: Mapping[str, int]) 
         return False
     rows = [cells_of(text, delimiter) for _, text in sample[1:]]
     others = set(range(max(map(len, rows), default=0))) - set(found.values())
-    columns = ([row[at] for row in rows if len(row) > at] for at in others)
-    return any(_may_be_ratings(column, len(rows)) for column in columns)
+    columns = ([row[at] if len(row) > at else "" for row in rows] for at in others)
+    return any(map(may_be_ratings, columns))
 
 
 def _alike(sample: Sample, delimiter: str, needed: int) -> int:

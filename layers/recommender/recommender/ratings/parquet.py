@@ -1,7 +1,8 @@
 """Parquet files of ratings: which column is what, and column by column to rows."""
 
 import tempfile
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import closing
 
 import numpy as np
 import numpy.typing as npt
@@ -11,6 +12,7 @@ from recommender.formats.parquet import Column, Field, ParquetError, ParquetFile
 from recommender.ratings.feedback import EXPLICIT, IMPLICIT
 from recommender.ratings.form import RatingForm
 from recommender.ratings.identifiers import IdTable
+from recommender.ratings.interactions import may_be_ratings
 from recommender.ratings.kinds import ONE_KIND, understand
 from recommender.ratings.table import (
     EXPECTED,
@@ -23,6 +25,7 @@ from recommender.ratings.table import (
 from recommender.ratings.values import MOST_COUNTED, NO_TIMESTAMP, read_timestamp
 
 _UNUSABLE = -1  # instead of an id's code
+_SAMPLE_ROWS = 100
 _NULL = -1  # instead of a value's place
 _INT64_LIMIT = 1 << 63
 
@@ -52,20 +55,58 @@ def read_parquet(chunks: Iterator[bytes], into: RatingsBuilder, form: RatingForm
 
 
 def _read(file: ParquetFile, into: RatingsBuilder, form: RatingForm) -> None:
+    found = _interactions(file, form)
+    understand(into, EXPLICIT if found is None else IMPLICIT, form)
+    if found is None:
+        found = _fields(file, form.find_columns, REQUIRED_COLUMNS, EXPECTED)
+    _refuse_what_is_none(found)
+    line = 1
+    for columns in file.batches(list(found.values())):
+        line += _add_batch(dict(zip(found, columns, strict=True)), found, line, into)
+        into.flush()
+
+
+def _interactions(file: ParquetFile, form: RatingForm) -> dict[str, Field] | None:
+    """Find the columns of a file without ratings; None if it is to hold some.
+
+    Raises:
+        ParquetError: the settings say that there are none, and the file names no user or no item.
+    """
+    if not form.is_implicit:
+        columns = form.find_columns([field.name for field in file.fields])
+        has_pairs = all(role in columns for role in INTERACTION_COLUMNS)
+        if form.feedback == EXPLICIT or "rating" in {*form.columns, *columns} or not has_pairs:
+            return None
+    named = [role for role in form.names if role in ("count", "event")]
+    required = [*INTERACTION_COLUMNS, *form.without_idle(dict.fromkeys(named, 0))]
+    found = _fields(file, form.find_interactions, required, EXPECTED_OF_INTERACTIONS)
+    is_sure = form.is_implicit or "count" in found or "event" in found
+    return found if is_sure or not _may_hide_ratings(file, found) else None
+
+
+def _may_hide_ratings(file: ParquetFile, found: Mapping[str, Field]) -> bool:
+    """Whether a column that plays no role may hold ratings under a name that we do not know."""
+    known = {field.name for field in found.values()}
+    others = [one for one in file.fields if one.name not in known and one.kind.holds == "numbers"]
+    if not others:
+        return False
+    with closing(file.batches(others)) as batches:
+        columns = next(batches, [])
+    return any(
+        may_be_ratings([_shown(one, row) for row in range(min(_SAMPLE_ROWS, one.which.size))])
+        for one in columns
+    )
+
+
+def _fields(
+    file: ParquetFile,
+    find: Callable[[Sequence[str]], Mapping[str, int]],
+    required: Sequence[str],
+    expected: str,
+) -> dict[str, Field]:
+    """Find the columns by their names: role -> field."""
     names = [field.name for field in file.fields]
-    positions = form.find_columns(names)
-    feedback = EXPLICIT if "rating" in positions or form.feedback == EXPLICIT else IMPLICIT
-    if form.is_implicit or (
-        feedback == IMPLICIT
-        and "rating" not in form.columns
-        and all(role in positions for role in INTERACTION_COLUMNS)
-    ):
-        feedback, positions = IMPLICIT, form.find_interactions(names)
-        named = [role for role in form.names if role in ("count", "event")]
-        required = [*INTERACTION_COLUMNS, *form.without_idle(dict.fromkeys(named, 0))]
-        expected = EXPECTED_OF_INTERACTIONS
-    else:
-        feedback, required, expected = EXPLICIT, list(REQUIRED_COLUMNS), EXPECTED
+    positions = find(names)
     missing = [role for role in required if role not in positions]
     if missing:
         shown = ", ".join(repr(name[:40]) for name in names[:10])
@@ -74,13 +115,7 @@ def _read(file: ParquetFile, into: RatingsBuilder, form: RatingForm) -> None:
             f"is a Parquet file with no {' and no '.join(missing)}: its columns are {shown}. "
             f"Columns are called {expected}{hint}"
         )
-    understand(into, feedback, form)
-    found = {role: file.fields[at] for role, at in positions.items()}
-    _refuse_what_is_none(found)
-    line = 1
-    for columns in file.batches(list(found.values())):
-        line += _add_batch(dict(zip(found, columns, strict=True)), found, line, into)
-        into.flush()
+    return {role: file.fields[at] for role, at in positions.items()}
 
 
 def _refuse_what_is_none(fields: Mapping[str, Field]) -> None:

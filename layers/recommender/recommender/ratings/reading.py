@@ -13,7 +13,7 @@ from recommender.ratings.blocks import AlikeRows, add_alike_rows, read_alike_row
 from recommender.ratings.detection import SAMPLE_BYTES, detect_layout, sample_of
 from recommender.ratings.feedback import EXPLICIT, IMPLICIT
 from recommender.ratings.form import RatingForm
-from recommender.ratings.kinds import understand
+from recommender.ratings.kinds import ONE_KIND, understand
 from recommender.ratings.rows import json_feedback, read_delimited, read_json_lines
 from recommender.ratings.table import (
     ALWAYS_ALLOWED_REJECTS,
@@ -151,6 +151,7 @@ def _check_rejects(into: RatingsBuilder, reject_limit: float) -> None:
         explicit = into.meaning.feedback == EXPLICIT
         expected = EXPECTED if explicit else EXPECTED_OF_INTERACTIONS
         help_with_all = f". A row holds {expected}, in this order unless a header names them"
+        help_with_all += f". {ONE_KIND}" if first.reason == "has no rating" else ""
     else:
         many = (
             f"{rejected:,} of {rows:,} rows cannot be used, more than "

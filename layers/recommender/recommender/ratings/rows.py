@@ -10,6 +10,7 @@ from recommender.formats.json_rows import id_of, json_object, kind_of
 from recommender.ratings.feedback import EXPLICIT, IMPLICIT
 from recommender.ratings.form import RatingForm
 from recommender.ratings.identifiers import id_problem
+from recommender.ratings.interactions import may_be_ratings
 from recommender.ratings.table import INTERACTION_COLUMNS, REQUIRED_COLUMNS, RatingsBuilder
 from recommender.ratings.values import NO_TIMESTAMP, read_timestamp
 
@@ -171,21 +172,30 @@ def read_json_lines(block: bytes, first_line: int, into: RatingsBuilder, form: R
 def json_feedback(lines: Sequence[str], form: RatingForm) -> str:
     """Tell what JSON Lines hold by the names of the first ones: `EXPLICIT` or `IMPLICIT`.
 
-    Only where some name user and item, and none a rating, are they taken to hold none.
+    They hold no ratings where some name user and item and none a rating; and where nothing that
+    we have no name for may be a rating.
     """
-    if "rating" in form.columns:
-        return EXPLICIT
-    has_pairs = False
+    rows: list[Mapping[str, object]] = []
     for text in lines:
         try:
-            names = tuple(json_object(text))
+            rows.append(json_object(text))
         except ValueError:
             continue
-        found = form.find_columns(names)
-        if "rating" in found:
+    names = list(dict.fromkeys(name for row in rows for name in row))
+    found = form.find_columns(names)
+    if "rating" in form.columns or "rating" in found or not {"user", "item"} <= set(found):
+        return EXPLICIT
+    known = form.find_interactions(names)
+    if "count" not in known and "event" not in known:
+        others = set(range(len(names))) - set(known.values())
+        cells = ([_spelled(row.get(names[at])) for row in rows] for at in others)
+        if any(map(may_be_ratings, cells)):
             return EXPLICIT
-        has_pairs |= all(role in found for role in INTERACTION_COLUMNS)
-    return IMPLICIT if has_pairs else EXPLICIT
+    return IMPLICIT
+
+
+def _spelled(value: object) -> str:
+    return "" if isinstance(value, bool) or not isinstance(value, str | int | float) else str(value)
 
 
 def _named_columns(names: Sequence[str], form: RatingForm, feedback: str) -> dict[str, str]:

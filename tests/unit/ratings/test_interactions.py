@@ -149,8 +149,12 @@ def test_without_a_header_the_third_column_is_the_time_or_the_count(
 def test_columns_are_where_the_settings_say() -> None:
     by_number = RatingForm(columns={"user": 3, "item": 1, "count": 2})
     assert read(b"x,4,a\ny,5,b\n", by_number) == [("a", "x", 4.0, -1), ("b", "y", 5.0, -1)]
+    user_alone = RatingForm(columns={"user": 2}, feedback="implicit")
+    assert read(b"x,a\ny,b\n", user_alone) == [("a", "x", 1.0, -1), ("b", "y", 1.0, -1)]
     by_name = RatingForm(columns={"user": "who", "item": "what", "count": "often"})
     assert read(b"often,what,who\n4,x,a\n", by_name) == [("a", "x", 4.0, -1)]
+    rated = RatingForm(columns={"user": "who", "rating": "hearts"}, feedback="implicit")
+    assert read(b"hearts,item,who\n4,x,a\n", rated) == [("a", "x", 4.0, -1)]
 
 
 @pytest.mark.parametrize(
@@ -183,6 +187,21 @@ def test_columns_are_where_the_settings_say() -> None:
         (b"user,thing\n1,2\n", IMPLICIT, ["no item", "'thing'"]),
         (b"hello\n", IMPLICIT, ["not a table of users and items"]),
         (b"user,item\n1,2\n", RatingForm(columns={"count": "n"}), ["no count", "'item'"]),
+        (
+            b"user,item\n1,2\n",
+            RatingForm(columns={"rating": "n"}, feedback="implicit"),
+            ["no count", "'item'"],
+        ),
+        (
+            b"user,item,when\n1,2,3\n",
+            RatingForm(columns={"user": "who", "timestamp": "date"}, feedback="implicit"),
+            ["names no user:", "'when'"],
+        ),
+        (
+            written([{"user": 1, "item": 2}], "parquet"),
+            RatingForm(columns={"count": "n"}),
+            ["no count", "'item'"],
+        ),
         (b"a,x,good\nb,y,bad\n", IMPLICIT, ["none of the 2 rows", "perhaps count"]),
     ],
 )

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 
 from recommender.formats.delimited import Spellings, find_columns
 from recommender.ratings.feedback import IMPLICIT
-from recommender.ratings.table import COLUMN_NAMES, INTERACTION_NAMES
+from recommender.ratings.table import COLUMN_NAMES, INTERACTION_COLUMNS, INTERACTION_NAMES
 
 _WITHOUT_HEADER = {"user": 0, "item": 1, "rating": 2, "timestamp": 3}
 
@@ -57,6 +57,13 @@ class RatingForm:
         given = self.numbers
         usual = {role: at for role, at in _WITHOUT_HEADER.items() if at not in given.values()}
         return {**usual, **given}
+
+    @property
+    def needed_interactions(self) -> list[str]:
+        """Roles that a file without ratings has columns for: user, item, and what is named."""
+        named = {"count" if role == "rating" else role for role in self.names} - {"timestamp"}
+        needed = dict.fromkeys((*INTERACTION_COLUMNS, *sorted(named)), 0)
+        return list(self.without_idle(needed))
 
     def find_columns(self, names: Sequence[str]) -> dict[str, int]:
         """Find which column plays which role, by a header; a given name is taken literally."""

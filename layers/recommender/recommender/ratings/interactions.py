@@ -45,20 +45,18 @@ def is_number(cell: str) -> bool:
 def by_header(sample: Sample, form: RatingForm) -> Layout | None:
     """Read the columns from the first line, if it names user and item.
 
-    A line that holds a number is no header. Where it is not known that there are no ratings, a
-    column of few distinct numbers that we have no name for may hold them: ours may be damaged.
+    Where it is not known that there are no ratings, a line that holds a number is no header, and a
+    column of few distinct numbers that we have no name for may hold ratings: ours may be damaged.
     """
     if form.has_positions:
         return None
     for delimiter in (form.separator,) if form.separator else DELIMITERS:
         cells = cells_of(sample[0][1], delimiter)
         found = form.find_interactions(cells)
-        named = [role for role in form.names if role in ("count", "event")]
-        needed = form.without_idle(dict.fromkeys((*INTERACTION_COLUMNS, *named), 0))
-        if (
-            all(role in found for role in needed)
-            and not any(map(is_number, cells))
-            and not (_may_hide_ratings(sample, delimiter, found) and not form.is_implicit)
+        if not all(role in found for role in form.needed_interactions):
+            continue
+        if form.is_implicit or not (
+            any(map(is_number, cells)) or _may_hide_ratings(sample, delimiter, found)
         ):
             return layout_of(sample, delimiter, found, INTERACTION_COLUMNS, header=True)
     return None
@@ -79,7 +77,11 @@ def detect_interactions(key: str, sample: Sample, form: RatingForm) -> Layout:
         return found
     line, first = sample[0]
     delimiters = (form.separator,) if form.separator else DELIMITERS
-    positions = {"user": 0, "item": 1, **form.numbers}
+    positions = form.numbers
+    free = (at for at in range(len(positions) + 2) if at not in set(form.numbers.values()))
+    for role in INTERACTION_COLUMNS:
+        if role not in positions:
+            positions[role] = next(free)
     if "rating" in positions:
         positions.setdefault("count", positions.pop("rating"))
     positions = form.without_idle(positions)
@@ -88,9 +90,8 @@ def detect_interactions(key: str, sample: Sample, form: RatingForm) -> Layout:
     cells = [cell.strip() for cell in cells_of(first, delimiter)]
     header = _is_header(sample, cells, form, delimiter)
     if form.names or (header and not form.has_positions):
-        roles = dict.fromkeys((*INTERACTION_COLUMNS, *form.names))
         names = form.find_interactions(cells)
-        missing = " and no ".join(role for role in roles if role not in names)
+        missing = " and no ".join(one for one in form.needed_interactions if one not in names)
         shown = ", ".join(repr(cell[:40]) for cell in cells[:10])
         raise MalformedRatingsError(
             key,

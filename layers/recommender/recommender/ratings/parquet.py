@@ -77,9 +77,8 @@ def _interactions(file: ParquetFile, form: RatingForm) -> dict[str, Field] | Non
         has_pairs = all(role in columns for role in INTERACTION_COLUMNS)
         if form.feedback == EXPLICIT or "rating" in {*form.columns, *columns} or not has_pairs:
             return None
-    named = [role for role in form.names if role in ("count", "event")]
-    required = [*INTERACTION_COLUMNS, *form.without_idle(dict.fromkeys(named, 0))]
-    found = _fields(file, form.find_interactions, required, EXPECTED_OF_INTERACTIONS)
+    needed = form.needed_interactions
+    found = _fields(file, form.find_interactions, needed, EXPECTED_OF_INTERACTIONS)
     is_sure = form.is_implicit or "count" in found or "event" in found
     return found if is_sure or not _may_hide_ratings(file, found) else None
 

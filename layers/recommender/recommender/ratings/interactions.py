@@ -77,14 +77,7 @@ def detect_interactions(key: str, sample: Sample, form: RatingForm) -> Layout:
         return found
     line, first = sample[0]
     delimiters = (form.separator,) if form.separator else DELIMITERS
-    positions = form.numbers
-    free = (at for at in range(len(positions) + 2) if at not in set(form.numbers.values()))
-    for role in INTERACTION_COLUMNS:
-        if role not in positions:
-            positions[role] = next(free)
-    if "rating" in positions:
-        positions.setdefault("count", positions.pop("rating"))
-    positions = form.without_idle(positions)
+    positions = _given_positions(form)
     needed = 1 + max(at for role, at in positions.items() if role != "timestamp")
     delimiter = max(delimiters, key=lambda one: _alike(sample, one, needed))
     cells = [cell.strip() for cell in cells_of(first, delimiter)]
@@ -112,19 +105,37 @@ def detect_interactions(key: str, sample: Sample, form: RatingForm) -> Layout:
             + f" its lines into {EXPECTED_OF_INTERACTIONS}",
         )
     rows = [cells_of(text, delimiter) for _, text in sample[1 if header else 0 :]]
+    _add_third_and_fourth(positions, rows, form)
+    required = [role for role in positions if role != "timestamp"]
+    return layout_of(sample, delimiter, positions, required, header=header)
+
+
+def _given_positions(form: RatingForm) -> dict[str, int]:
+    """Where the columns stand that are given by number; user and item come first among others."""
+    positions = form.numbers
+    taken = set(positions.values())
+    free = (at for at in range(len(taken) + len(INTERACTION_COLUMNS)) if at not in taken)
+    for role in INTERACTION_COLUMNS:
+        if role not in positions:
+            positions[role] = next(free)
+    if "rating" in positions:
+        positions.setdefault("count", positions.pop("rating"))
+    return form.without_idle(positions)
+
+
+def _add_third_and_fourth(
+    positions: dict[str, int], rows: Sequence[Sequence[str]], form: RatingForm
+) -> None:
+    """Find the role of the columns behind user and item by what most rows hold there."""
     taken = set(positions.values())
     for at in (2, 3):
-        if at in taken or "timestamp" in positions:
-            continue
         column = [row[at] for row in rows if len(row) > at]
-        if len(column) * 2 <= len(rows):
+        if at in taken or "timestamp" in positions or len(column) * 2 <= len(rows):
             continue
         if sum(map(_is_time, column)) * 2 > len(column):
             positions["timestamp"] = at
         elif at == 2 and "count" not in positions and not form.has_positions:
             positions["count"] = at
-    required = [role for role in positions if role != "timestamp"]
-    return layout_of(sample, delimiter, positions, required, header=header)
 
 
 def pairs_among(sample: Sample, delimiters: Sequence[str]) -> bool:

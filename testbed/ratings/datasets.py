@@ -11,6 +11,7 @@ from recommender.dataset.encoding import Dataset, RunRows, Side, labels
 from recommender.dataset.vocabulary import Vocabulary
 from recommender.features import Integers
 from recommender.model.seen_items import SeenItems
+from recommender.ratings.form import RatingForm
 from recommender.ratings.identifiers import IdTable
 from recommender.ratings.reading import read_ratings
 from recommender.ratings.rejects import Reject, RejectLog
@@ -21,6 +22,8 @@ Row = tuple[str, str, float, int]
 """User, item, rating, timestamp."""
 CLASSIFIER = CatalogConfig()
 REGRESSOR = CatalogConfig(predictor_type="regressor")
+
+_ANY_FORM = RatingForm()
 
 
 @dataclass(frozen=True, eq=False)
@@ -84,12 +87,14 @@ class Ratings:
         return int(self.values.size)
 
 
-def parse_ratings(key: str, data: bytes, reject_limit: float) -> tuple[Ratings, list[Reject]]:
+def parse_ratings(
+    key: str, data: bytes, reject_limit: float, form: RatingForm = _ANY_FORM
+) -> tuple[Ratings, list[Reject]]:
     """Read a file of ratings that fits into memory; see `read_ratings`."""
     log, parts = RejectLog(), list[RatingRows]()
     users, items = IdTable("user"), IdTable("item")
     into = RatingsBuilder(key, users, items, parts.append, log)
-    read_ratings(iter([data]), into, reject_limit)
+    read_ratings(iter([data]), into, reject_limit, form)
     codes, others, values, timestamps, lines = (
         np.concatenate(column)
         for column in zip(

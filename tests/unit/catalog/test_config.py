@@ -60,7 +60,11 @@ def test_every_setting_is_read() -> None:
         "hyperparameters": {"epochs": "50", "factors_lr": "0.001", "clip_gradient": "5"},
         "holdout_fraction": 0.2,
         "models": ("ranking",),
-        "ranking": {"hyperparameters": {"num_factors": "32"}, "weights": {"1": 0.0, "5": 1.5}},
+        "ranking": {
+            "hyperparameters": {"num_factors": "32"},
+            "weights": {"1": 0.0, "5": 1.5},
+            "of_totals": False,
+        },
         "top_n": 20,
         "reject_limit": 0.5,
         "gate": {
@@ -78,7 +82,16 @@ def test_every_setting_is_read() -> None:
                 {"name": "year", "kind": "number", "separator": "|", "bounds": (1970.0, 1990.5)},
             )
         },
-        "form": {"separator": "::", "columns": {"user": "viewer", "item": "film"}},
+        "form": {
+            "separator": "::",
+            "columns": {"user": "viewer", "item": "film"},
+            "feedback": "",
+            "events": {},
+            "first_file": "",
+        },
+        "feedback": "",
+        "events": {},
+        "half_life_days": 0.0,
     }
 
 
@@ -194,7 +207,7 @@ def test_the_schema_describes_every_field() -> None:
         seen += 1
         waiting += schema.get("properties", {}).values()
         waiting += schema.get("patternProperties", {}).values()
-    assert seen == 51
+    assert seen == 57
 
 
 def test_there_is_a_limit_for_every_metric_and_for_nothing_else() -> None:

@@ -1,16 +1,33 @@
 """A catalog's settings, as ``config.json`` and the defaults make them."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from recommender.catalog.feature_columns import FeatureColumn
 from recommender.catalog.gate import Gate, GateSettings, gate_of
 from recommender.catalog.ranking import Ranking, RankingSettings, ranking_of
-from recommender.catalog.schema import Features, Split, Training, read_document
-from recommender.model_names import MODELS
+from recommender.catalog.schema import (
+    Features,
+    Split,
+    Training,
+    read_document,
+)
+from recommender.errors import InvalidConfigError
+from recommender.model_names import MODELS, RANKING
 from recommender.predictor_types import BINARY_CLASSIFIER
+from recommender.ratings.feedback import EXPLICIT, IMPLICIT
 from recommender.ratings.form import RatingForm
+
+_LEAVE_IT_OUT = 'and the catalog has ratings; leave it out, or say "feedback": "implicit"'
+_OUT_OF_PLACE = {
+    "$.ranking.weights": "weighs ratings, and the catalog has none; `events` weighs events",
+    "$.models": "leaves out the ranking model, the only one that can do without ratings",
+    "$.events": f"weighs what users did, {_LEAVE_IT_OUT}",
+    "$.half_life_days": f"lets what users did age, {_LEAVE_IT_OUT}",
+    "$.columns": f"names a column of counts or events, {_LEAVE_IT_OUT}",
+}
+"""What is wrong with settings that the other kind of feedback has, by their path."""
 
 
 @dataclass(frozen=True)
@@ -33,6 +50,9 @@ class CatalogConfig:
         models: which models a run trains, by name: `LIKE`, `RANKING`.
         ranking: how the ranking model is trained.
         max_training_seconds: when training is stopped; the stack's own limit holds too.
+        feedback: `EXPLICIT` or `IMPLICIT`; empty if the first rating file is to say.
+        events: type of event -> how much one counts, in files without ratings; none if all count 1.
+        half_life_days: after how many days a row without a rating counts half; 0 for never.
     """
 
     like_threshold: float = 4.0
@@ -49,6 +69,58 @@ class CatalogConfig:
     features: Mapping[str, tuple[FeatureColumn, ...]] | None = None
     models: tuple[str, ...] = MODELS
     ranking: Ranking = field(default_factory=Ranking)
+    feedback: str = ""
+    events: Mapping[str, float] = field(default_factory=dict)
+    half_life_days: float = 0.0
+
+    @property
+    def is_implicit(self) -> bool:
+        """Whether it is settled that the catalog has no ratings."""
+        return self.feedback == IMPLICIT
+
+    def known_to_be(self, key: str, feedback: str) -> "CatalogConfig":
+        """Settle what kind of feedback the catalog has.
+
+        Without ratings the ranking model alone is trained, of totals, and no side features are
+        looked for, which only the like model learns from.
+
+        Args:
+            key: the config's key, for messages.
+            feedback: `EXPLICIT` or `IMPLICIT`, as the settings or the files say.
+
+        Raises:
+            InvalidConfigError: the settings ask for what only the other kind has.
+        """
+        implicit = feedback == IMPLICIT
+        for path, is_given in self._only_of(EXPLICIT if implicit else IMPLICIT).items():
+            if is_given:
+                raise InvalidConfigError(key, path, _OUT_OF_PLACE[path])
+        settled = replace(self, feedback=feedback)
+        if not implicit:
+            return settled
+        return replace(
+            settled,
+            models=(RANKING,),
+            ranking=replace(self.ranking, of_totals=True),
+            features=self.features or {},
+        )
+
+    def _only_of(self, feedback: str) -> dict[str, bool]:
+        """Paths of settings that only one kind of feedback has -> whether they are given."""
+        if feedback == EXPLICIT:
+            return {
+                "$.ranking.weights": bool(self.ranking.weights),
+                "$.models": RANKING not in self.models,
+            }
+        return {
+            "$.events": bool(self.events),
+            "$.half_life_days": bool(self.half_life_days),
+            "$.columns": bool({"count", "event"} & set(self.form.columns)),
+        }
+
+    def rating_form(self) -> RatingForm:
+        """How the rating files are written, and what kind of feedback they hold."""
+        return replace(self.form, feedback=self.feedback, events=self.events)
 
     def to_dict(self) -> dict[str, object]:
         """For a run's plan; :func:`config_from_dict` reads it back."""
@@ -68,6 +140,7 @@ class CatalogConfig:
             "gate": self.gate.to_dict(),
             "models": list(self.models),
             "ranking": self.ranking.to_dict(),
+            "events": dict(self.events),
         }
 
 
@@ -88,7 +161,7 @@ def parse_config(key: str, data: bytes | None) -> CatalogConfig:
     defaults = CatalogConfig()
     split = settings.get("split", Split())
     training = settings.get("training", Training())
-    return CatalogConfig(
+    config = CatalogConfig(
         like_threshold=float(settings.get("like_threshold", defaults.like_threshold)),
         predictor_type=settings.get("predictor_type", defaults.predictor_type),
         hyperparameters={
@@ -105,7 +178,12 @@ def parse_config(key: str, data: bytes | None) -> CatalogConfig:
         features=_feature_columns(settings["features"]) if "features" in settings else None,
         models=tuple(name for name in MODELS if name in settings.get("models", MODELS)),
         ranking=ranking_of(settings.get("ranking", RankingSettings())),
+        feedback=settings.get("feedback", defaults.feedback),
+        events={event: float(weight) for event, weight in settings.get("events", {}).items()},
+        half_life_days=float(settings.get("half_life_days", defaults.half_life_days)),
     )
+    feedback = IMPLICIT if config.rating_form().is_implicit else config.feedback
+    return config.known_to_be(key, feedback) if feedback else config
 
 
 def _feature_columns(features: Features) -> dict[str, tuple[FeatureColumn, ...]]:

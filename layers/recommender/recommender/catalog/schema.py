@@ -50,6 +50,9 @@ class Document(TypedDict, total=False):
     columns: dict[str, str | int]
     separator: str
     features: Features
+    feedback: str
+    events: dict[str, float]
+    half_life_days: float
     like_threshold: float
     predictor_type: str
     hyperparameters: dict[str, str | float]
@@ -108,6 +111,10 @@ def _check_together(key: str, settings: Document) -> None:
             key, "$.ranking.weights", f"{_shown(weights)} is not allowed; expected distinct ratings"
         )
     columns = settings.get("columns", {})
+    if "rating" in columns and "count" in columns:
+        raise InvalidConfigError(
+            key, "$.columns", f"{_shown(columns)} is not allowed; expected a rating or a count"
+        )
     kinds = {isinstance(column, int) for column in columns.values()}
     if len(kinds) > 1:
         raise InvalidConfigError(

@@ -8,13 +8,15 @@ from threading import Lock
 import numpy as np
 import numpy.typing as npt
 
+from recommender.dataset.adding_up import Ageing, Totals, added_up
 from recommender.dataset.spool import NumberSpool, RowSpool, SpooledRows
 from recommender.dataset.vocabulary import Numbering
 from recommender.lookahead import ahead
 
 TRAIN, TEST, REPLACED, HELD_OUT = range(4)
-"""What becomes of a row: learned from, tested with, replaced by a later rating of its pair, or
-left out of training because a test file rates its pair."""
+"""What becomes of a row: learned from, tested with, replaced by a later rating of its pair (or, in
+a catalog without ratings, added to a later row), or left out of training because a test file rates
+its pair."""
 
 Numbers = npt.NDArray[np.int32]
 Keys = npt.NDArray[np.uint64]
@@ -37,11 +39,13 @@ class Deduplicated:
         outcomes: ``(rows,)`` uint8, `TRAIN` to `HELD_OUT`.
         seen_counts: ``(users,)`` how many items each user rated, on either side.
         seen_items: those items, user after user, ascending.
+        totals: what pairs come to, if rows of one pair add up.
     """
 
     outcomes: npt.NDArray[np.uint8]
     seen_counts: npt.NDArray[np.int64]
     seen_items: NumberSpool
+    totals: Totals | None
 
 
 @dataclass(frozen=True)
@@ -59,6 +63,7 @@ def deduplicate(
     items: Numbering,
     *,
     last_per_user: int = 0,
+    ageing: Ageing | None = None,
     threads: Executor | None = None,
 ) -> Deduplicated:
     """Find the rows that count.
@@ -72,17 +77,25 @@ def deduplicate(
         items: numbers of items.
         last_per_user: set so many of each user's latest train ratings aside for testing, but
             never all that a user has.
+        ageing: add the rows of a pair and a side up, each as much as it counts for its age; the
+            latest one stands for all of them.
         threads: who does it; the result is the same whoever does.
     """
-    return _Deduplication(spool, users, items, last_per_user).deduplicate(threads)
+    return _Deduplication(spool, users, items, last_per_user, ageing).deduplicate(threads)
 
 
 class _Deduplication:
     def __init__(
-        self, spool: RowSpool, users: Numbering, items: Numbering, last_per_user: int
+        self,
+        spool: RowSpool,
+        users: Numbering,
+        items: Numbering,
+        last_per_user: int,
+        ageing: Ageing | None,
     ) -> None:
         self._spool, self._users, self._items = spool, users, items
-        self._last_per_user = last_per_user
+        self._last_per_user, self._ageing = last_per_user, ageing
+        self._totals: list[tuple[npt.NDArray[np.int64], npt.NDArray[np.float64]]] = []
         self._item_bits = np.uint64(max(1, (len(items.names) - 1).bit_length()))
         self._outcomes = np.zeros(spool.rows, np.uint8)
         self._spans: list[tuple[int, int]] = []
@@ -98,7 +111,8 @@ class _Deduplication:
         for part, (counts, seen) in ahead(self._deduplicate_part, parts, threads, most=2):
             seen_counts[part.first : part.last] = counts
             seen_items.append(seen)
-        return Deduplicated(self._outcomes, seen_counts, seen_items)
+        totals = None if self._ageing is None else Totals.of(self._totals, self._ageing)
+        return Deduplicated(self._outcomes, seen_counts, seen_items, totals)
 
     def _parts(self, threads: Executor | None) -> list[_Part]:
         """Cut the users into parts of about as many rows each."""
@@ -181,6 +195,7 @@ class _Deduplication:
             ends: where the rows of each block of the part end among them.
         """
         times, rows = np.empty(keys.size, np.int64), np.empty(keys.size, np.int64)
+        values = np.empty(keys.size if self._ageing else 0)
         order = np.argsort(places)
         cuts = [0, *np.searchsorted(places[order], ends).tolist()]
         starts = [0, *ends.tolist()]
@@ -195,10 +210,15 @@ class _Deduplication:
             local = local if inside is None else inside[local]
             times[which] = block.timestamps()[local]
             rows[which] = block.first + local
+            if self._ageing:
+                values[which] = self._ageing.aged(block.values()[local], times[which])
         is_test = self._outcomes[rows] == TEST
         for side in (False, True):
             some = np.flatnonzero(is_test == side)
-            self._outcomes[rows[some[~_latest(keys[some], times[some])]]] = REPLACED
+            latest = _latest(keys[some], times[some])
+            self._outcomes[rows[some[~latest]]] = REPLACED
+            if self._ageing:
+                self._totals.append((rows[some[latest]], added_up(keys[some], values[some])))
         tested = np.isin(keys, keys[is_test]) if is_test.any() else is_test
         there = self._outcomes[rows] == TRAIN
         self._outcomes[rows[tested & there]] = HELD_OUT

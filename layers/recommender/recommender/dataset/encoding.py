@@ -14,6 +14,7 @@ from recommender.catalog.config import CatalogConfig
 from recommender.catalog.feature_columns import columns_of
 from recommender.catalog.feature_making import make_side_features
 from recommender.catalog.side_tables import SideTable
+from recommender.dataset.adding_up import Ageing
 from recommender.dataset.deduplication import TEST, TRAIN, deduplicate
 from recommender.dataset.draws import Draw
 from recommender.dataset.spool import RowSpool, SpooledRows
@@ -39,7 +40,7 @@ class Side:
     Attributes:
         users: user numbers (not columns).
         items: item numbers (not columns).
-        ratings: float32.
+        ratings: float32; without ratings what pairs come to.
     """
 
     users: Numbers
@@ -58,7 +59,6 @@ class RunRows:
         items: codes of items.
         spool: the usable rows, in the order of files and lines.
         rejects: the others.
-        files: how many files were read.
         has_test_files: whether one of them belongs to the test set.
     """
 
@@ -67,15 +67,25 @@ class RunRows:
         self.users, self.items = IdTable("user"), IdTable("item")
         self.spool = RowSpool(directory)
         self.rejects = RejectLog()
-        self.files = 0
         self.has_test_files = False
+        self._builders: list[RatingsBuilder] = []
+
+    @property
+    def files(self) -> int:
+        """How many files were read."""
+        return len(self._builders)
+
+    @property
+    def weightless(self) -> int:
+        """How many rows of them count nothing."""
+        return sum(into.weightless for into in self._builders)
 
     def builder(self, key: str, *, is_test: bool) -> RatingsBuilder:
         """Begin a file, behind those that were read before."""
-        self.files += 1
         self.has_test_files |= is_test
         take = partial(self.spool.append, is_test=is_test)
-        return RatingsBuilder(key, self.users, self.items, take, self.rejects)
+        self._builders.append(RatingsBuilder(key, self.users, self.items, take, self.rejects))
+        return self._builders[-1]
 
 
 class Dataset:
@@ -85,7 +95,8 @@ class Dataset:
         vocabulary: the ids of both sides.
         item_likes: ``(items,)`` how many train ratings of each item are likes.
         counts: what happened to the rows, for manifest and report. ``rows`` = ``rejected`` +
-            ``duplicates_replaced`` + ``held_out_from_train`` + ``train_rows`` + ``test_rows``;
+            ``duplicates_replaced`` + ``held_out_from_train`` + ``train_rows`` + ``test_rows`` and,
+            in a catalog without ratings, ``weightless``, which count nothing;
             ``sparsity`` is the share of zeros in the one-hot rows.
         seen_counts: ``(users,)`` how many items each user rated, on either side.
         seen_items: those items' numbers, user after user, ascending.
@@ -108,7 +119,8 @@ class Dataset:
         """Decide which rows count and on which side.
 
         A later rating of a pair replaces an earlier one of the same side: by timestamp, then by the
-        order of the files, then by line. A pair rated in a test file belongs to the test set alone.
+        order of the files, then by line. Where there are no ratings, it stands for all of them,
+        and what they say is added up. A pair rated in a test file belongs to the test set alone.
         With no test file at all, the config says which rows are: a share of the pairs, chosen by
         their two ids, or the latest of each user.
 
@@ -132,14 +144,18 @@ class Dataset:
         self.features = make_side_features(*names, wanted)
         self.vocabulary = Vocabulary(*names, self.features.names)
         split = not rows.has_test_files
+        ageing = None
+        if config.is_implicit:
+            ageing = Ageing.of(rows.spool, config.half_life_days, threads)
         deduplicated = deduplicate(
             rows.spool,
             self._users,
             self._items,
             last_per_user=config.last_per_user if split else 0,
+            ageing=ageing,
             threads=threads,
         )
-        self._outcomes = deduplicated.outcomes
+        self._outcomes, self._totals = deduplicated.outcomes, deduplicated.totals
         self.seen_counts, self.seen_items = deduplicated.seen_counts, deduplicated.seen_items
         draw = Draw(self.vocabulary) if split and not config.last_per_user else None
         self.item_likes = np.zeros(len(self._items.names), np.int64)
@@ -152,6 +168,9 @@ class Dataset:
         self.lowest, self.highest = tally.lowest, tally.highest
         outcomes = np.bincount(self._outcomes, minlength=4)
         self.counts = counts_of(rows.files, rows.rejects.count, self.vocabulary, tally, outcomes)
+        if config.is_implicit:
+            self.counts["weightless"] = rows.weightless
+            self.counts["rows"] += rows.weightless
         check_suitable(catalog, tally, config, self.counts)
 
     @property
@@ -220,10 +239,10 @@ class Dataset:
         outcomes = self._outcomes[block.first : block.first + len(block)]
         some = np.flatnonzero(outcomes == side)
         if some.size == len(block):
-            users, items, values = block.users(), block.items(), block.values()
+            users, items, values = block.users(), block.items(), self._values(block)
         elif some.size:
             users, items = block.users()[some], block.items()[some]
-            values = block.values()[some]
+            values = self._values(block)[some]
         else:
             none = np.zeros(0, np.int64)
             return Side(none, none, np.zeros(0, np.float32))
@@ -233,6 +252,10 @@ class Dataset:
             values,
         )
 
+    def _values(self, block: SpooledRows) -> Float32s:
+        """The ratings of a block's rows, or what they come to."""
+        return block.values() if self._totals is None else self._totals.values(block)
+
     def _look(self, draw: "Draw | None", block: SpooledRows) -> tuple[Numbers, "Tally"]:
         """Draw a block's test rows, if that is how they are chosen, and count what there is."""
         outcomes = self._outcomes[block.first : block.first + len(block)]
@@ -241,7 +264,7 @@ class Dataset:
         if draw:
             drawn = draw.falls_in_test(users, items, self._config.holdout_fraction)
             outcomes[drawn & (outcomes == TRAIN)] = TEST
-        values = block.values()
+        values = self._values(block)
         liked = likes(values, self._config)
         liked_items = np.bincount(
             items[liked & (outcomes == TRAIN)], minlength=len(self._items.names)
@@ -256,12 +279,14 @@ class Dataset:
 
 def labels(ratings: Float32s, config: CatalogConfig) -> Float32s:
     """What the model is to predict: ``(n,)`` 1 for a like and 0 otherwise, or the rating."""
-    if config.predictor_type == BINARY_CLASSIFIER:
+    if config.is_implicit or config.predictor_type == BINARY_CLASSIFIER:
         return likes(ratings, config).astype(np.float32)
     return ratings.astype(np.float32)
 
 
 def likes(ratings: Float32s, config: CatalogConfig) -> Flags:
-    """Which ratings reach the threshold: ``(n,)``."""
+    """Which ratings reach the threshold: ``(n,)``; without ratings every pair is a like."""
+    if config.is_implicit:
+        return np.ones(ratings.size, np.bool_)
     # The threshold is rounded like the ratings were, or 4.1 would not be at least 4.1.
     return ratings >= np.float32(config.like_threshold)

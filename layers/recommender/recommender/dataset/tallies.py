@@ -92,13 +92,17 @@ def check_suitable(
         UnsuitableRatingsError: with the numbers that say so.
     """
     found = f"of {counts['rows']:,} rows, {counts['rejected']:,} were rejected"
+    noun = "rating"
+    if config.is_implicit:
+        noun = "pair of user and item"
+        found += f", {counts['weightless']:,} count nothing"
     train, test = tally.rows
     if not train and not test:
-        raise UnsuitableRatingsError(catalog, f"there is no rating at all ({found})")
+        raise UnsuitableRatingsError(catalog, f"there is no {noun} at all ({found})")
     if not train:
         raise UnsuitableRatingsError(
             catalog,
-            f"no rating is left to train on: {test:,} are in the test set "
+            f"no {noun} is left to train on: {test:,} are in the test set "
             f"({found}, {counts['held_out_from_train']:,} train ratings are of test pairs)",
         )
     if not test:
@@ -110,8 +114,15 @@ def check_suitable(
         )
         raise UnsuitableRatingsError(
             catalog,
-            f"no rating is left to test with: {train:,} are in the train set "
+            f"no {noun} is left to test with: {train:,} are in the train set "
             f"({found}; with no test files, {how})",
+        )
+    if config.is_implicit:
+        single = [side for side in ("user", "item") if counts[f"{side}s"] == 1]
+        if not single:
+            return
+        raise UnsuitableRatingsError(
+            catalog, f"there is a single {' and a single '.join(single)}, so nothing can be ranked"
         )
     if config.predictor_type == BINARY_CLASSIFIER:
         if tally.likes[TRAIN] in (0, train):

@@ -6,7 +6,7 @@ much the file claims to hold. Another one, with the wanted columns alone, is wri
 """
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Sequence
 from dataclasses import dataclass
 from typing import BinaryIO
 
@@ -113,7 +113,7 @@ class ParquetFile:
         except ThriftError as error:
             raise ParquetError(f"is a Parquet file whose footer {error}") from None
 
-    def batches(self, fields: Sequence[Field]) -> Iterator[list[Column]]:
+    def batches(self, fields: Sequence[Field]) -> Generator[list[Column]]:
         """Read some columns, some rows at a time.
 
         Args:

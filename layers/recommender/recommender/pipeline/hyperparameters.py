@@ -45,7 +45,9 @@ def check_limits(key: str, config: CatalogConfig, stack: Mapping[str, str]) -> N
     Raises:
         InvalidConfigError: naming the first of them, and what there is.
     """
-    if config.predictor_type == BINARY_CLASSIFIER:
+    if config.is_implicit:
+        whose, known = "a catalog without ratings", list(RANKING_METRICS)
+    elif config.predictor_type == BINARY_CLASSIFIER:
         whose, known = "a binary classifier", [*LIKE_METRICS, *RANKING_METRICS]
     elif learns_from_ratings({**stack, **config.hyperparameters}):
         whose, known = (
@@ -75,11 +77,12 @@ def models_of(
         Model -> hyperparameters, in the order of `MODELS`.
     """
     found: dict[str, dict[str, str]] = {}
-    if LIKE in config.models:
+    if LIKE in config.models and not config.is_implicit:
         found[LIKE] = job_hyperparameters(stack[LIKE], config, dataset.vocabulary, dataset.features)
     if RANKING in config.models:
         threshold = np.array([config.like_threshold], np.float32)
         (least,) = config.ranking.weigh(threshold, dataset.lowest, dataset.highest).tolist()
+        least = 0.0 if config.is_implicit else least  # where every pair is a like
         found[RANKING] = ranking_hyperparameters(stack[RANKING], config, dataset.vocabulary, least)
     return found
 

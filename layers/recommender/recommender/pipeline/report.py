@@ -40,7 +40,10 @@ def render(record: Mapping[str, object], summary: str) -> bytes:
             "Run",
             {
                 key: record[key]
-                for key in ("runId", "execution", "startedAt", "finishedAt")
+                for key in (
+                    *("runId", "execution", "startedAt", "finishedAt"),
+                    *("feedback", "feedbackBecause"),
+                )
                 if key in record
             },
         ),

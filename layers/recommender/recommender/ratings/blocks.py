@@ -8,7 +8,7 @@ import numpy.typing as npt
 from recommender.formats.cells import MOST_DIGITS, Column, Grid, WordTable, grid_of
 from recommender.formats.delimited import Layout
 from recommender.ratings.identifiers import IdTable
-from recommender.ratings.table import REQUIRED_COLUMNS, RatingRows, RatingsBuilder
+from recommender.ratings.table import RatingRows, RatingsBuilder
 from recommender.ratings.values import NO_TIMESTAMP, read_timestamp
 
 _MOST_DIGITS_OF_A_PLAIN_ID = 8
@@ -28,11 +28,19 @@ class AlikeRows:
     """A block, read as far as that can be done without knowing the blocks before it.
 
     Each column holds ``n`` entries: finished, or spelled.
+
+    Attributes:
+        users: codes of users.
+        items: codes of items.
+        values: ratings, or counts.
+        events: types of events, if they have weights.
+        timestamps: finished always.
     """
 
     users: npt.NDArray[np.int32] | Spelled
     items: npt.NDArray[np.int32] | Spelled
     values: npt.NDArray[np.float32] | Spelled
+    events: Spelled | None
     timestamps: npt.NDArray[np.int64]
 
 
@@ -57,14 +65,17 @@ def read_alike_rows(block: bytes, layout: Layout, numbers: WordTable) -> AlikeRo
     grid = grid_of(block, delimiter, quotable=quotable)
     if grid is None:
         return None
-    needed = [layout.positions[role] for role in REQUIRED_COLUMNS]
-    if grid.width <= max(needed):
+    positions = layout.positions
+    if grid.width <= max(at for role, at in positions.items() if role != "timestamp"):
         return None
-    user_at, item_at, rating_at = needed
+    value_at = positions.get("rating", positions.get("count"))
     return AlikeRows(
-        _ids(grid.column(user_at)),
-        _ids(grid.column(item_at)),
-        _ratings(grid.column(rating_at), numbers),
+        _ids(grid.column(positions["user"])),
+        _ids(grid.column(positions["item"])),
+        np.ones(grid.rows, np.float32)
+        if value_at is None
+        else _ratings(grid.column(value_at), numbers),
+        Spelled(*grid.column(positions["event"]).distinct()) if "event" in positions else None,
         _timestamps(grid, layout.positions.get("timestamp", grid.width)),
     )
 
@@ -85,6 +96,8 @@ def add_alike_rows(rows: AlikeRows, first_line: int, into: RatingsBuilder) -> bo
     """
     try:
         values = rows.values if isinstance(rows.values, np.ndarray) else _read(rows.values, into)
+        if rows.events is not None:
+            values = (values * _weights(rows.events, into)).astype(np.float32)
         users = _codes(rows.users, into.users)
         items = _codes(rows.items, into.items)
     except ValueError:
@@ -169,3 +182,8 @@ def _read(column: Spelled, into: RatingsBuilder) -> npt.NDArray[np.float32]:
     if len(words) == len(values) <= WordTable.MOST_WORDS:
         into.numbers = into.numbers.learned(words, values)
     return np.array(values, np.float32)[column.which]
+
+
+def _weights(column: Spelled, into: RatingsBuilder) -> npt.NDArray[np.float64]:
+    weights = [into.meaning.event_weight(cell.decode()) for cell in column.cells]
+    return np.array(weights, np.float64)[column.which]

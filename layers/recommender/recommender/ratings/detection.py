@@ -1,14 +1,21 @@
 """How a text file of ratings is written: its separator and its columns, told from its head."""
 
-from collections import Counter
 from collections.abc import Mapping, Sequence
 
 from recommender.errors import MalformedRatingsError
 from recommender.formats.delimited import DELIMITERS, Layout, cells_of
+from recommender.ratings.feedback import EXPLICIT
 from recommender.ratings.form import RatingForm
+from recommender.ratings.interactions import (
+    by_header,
+    detect_interactions,
+    is_number,
+    layout_of,
+    pairs_among,
+)
+from recommender.ratings.kinds import ONE_KIND
 from recommender.ratings.rows import lines_of
-from recommender.ratings.table import EXPECTED, REQUIRED_COLUMNS
-from recommender.ratings.values import read_rating
+from recommender.ratings.table import EXPECTED, INTERACTION_COLUMNS, REQUIRED_COLUMNS
 
 SAMPLE_BYTES = 256 << 10
 _SAMPLE_LINES = 100
@@ -26,25 +33,30 @@ def sample_of(head: bytes, *, whole: bool) -> list[tuple[int, str]]:
 def detect_layout(key: str, sample: Sequence[tuple[int, str]], form: RatingForm) -> Layout:
     """Tell the delimiter and the columns from the first lines, as far as they are not given.
 
+    Returns:
+        A layout without a rating if the file is one without ratings: by the settings, or by its
+        header, where the settings leave that to the file.
+
     Raises:
         MalformedRatingsError: no delimiter makes a table of them, or the header names no user, no
             item or no rating.
     """
+    if form.is_implicit:
+        return detect_interactions(key, sample, form)
     first_line, first_text = sample[0]
     delimiters = (form.separator,) if form.separator else DELIMITERS
 
     def layout(delimiter: str, positions: Mapping[str, int], *, header: bool) -> Layout:
-        widths = Counter(len(cells_of(line, delimiter)) for _, line in sample)
-        # Most lines of a damaged file may be too short for a row.
-        needed = 1 + max(positions[role] for role in REQUIRED_COLUMNS)
-        width = max(widths.most_common(1)[0][0], needed)
-        return Layout(delimiter, positions, header, width)
+        return layout_of(sample, delimiter, positions, REQUIRED_COLUMNS, header=header)
 
     headers = {d: form.find_columns(cells_of(first_text, d)) for d in delimiters}
     if not form.has_positions:
         for delimiter, found in headers.items():
             if all(role in found for role in REQUIRED_COLUMNS):
                 return layout(delimiter, found, header=True)
+    without_ratings = by_header(sample, form) if _may_lack_ratings(form) else None
+    if without_ratings is not None:
+        return without_ratings
     positions = form.positions
     evidence = {delimiter: _evidence(sample, delimiter, positions) for delimiter in delimiters}
     delimiter = max(delimiters, key=lambda candidate: evidence[candidate])
@@ -52,20 +64,32 @@ def detect_layout(key: str, sample: Sequence[tuple[int, str]], form: RatingForm)
         raise _missing_names(key, first_line, cells_of(first_text, delimiter), form)
     if form.has_positions:
         cells = cells_of(first_text, delimiter)
-        header = not any(_is_rating(cell) for cell in cells) and len(sample) > 1
+        header = not any(is_number(cell) for cell in cells) and len(sample) > 1
         return layout(delimiter, positions, header=header)
     ratings_follow = evidence[delimiter][0] > 0
     _refuse_unknown_header(key, sample[0], delimiter, headers, ratings_follow=ratings_follow)
     if evidence[delimiter] == (0, 0):
-        splits = (
-            f"the separator {form.separator!r} of config.json does not split"
-            if form.separator
-            else "no tab, '::', comma, semicolon or '|' splits"
-        )
-        raise MalformedRatingsError(
-            key, first_line, f"this is not a table of ratings: {splits} its lines into {EXPECTED}"
-        )
+        raise _no_table(key, sample, delimiters, form)
     return layout(delimiter, positions, header=False)
+
+
+def _may_lack_ratings(form: RatingForm) -> bool:
+    """Whether a file may turn out to be without ratings."""
+    return form.feedback != EXPLICIT and "rating" not in form.columns
+
+
+def _no_table(
+    key: str, sample: Sequence[tuple[int, str]], delimiters: Sequence[str], form: RatingForm
+) -> MalformedRatingsError:
+    splits = (
+        f"the separator {form.separator!r} of config.json does not split"
+        if form.separator
+        else "no tab, '::', comma, semicolon or '|' splits"
+    )
+    told = f"this is not a table of ratings: {splits} its lines into {EXPECTED}"
+    if pairs_among(sample, delimiters):
+        told += f". {ONE_KIND}"
+    return MalformedRatingsError(key, sample[0][0], told)
 
 
 def _missing_names(
@@ -89,15 +113,7 @@ def _evidence(
     needed = 1 + max(positions[role] for role in REQUIRED_COLUMNS)
     rows = [cells_of(line, delimiter) for _, line in sample]
     wide = [cells for cells in rows if len(cells) >= needed]
-    return sum(_is_rating(cells[positions["rating"]]) for cells in wide), len(wide)
-
-
-def _is_rating(cell: str) -> bool:
-    try:
-        read_rating(cell)
-    except ValueError:
-        return False
-    return True
+    return sum(is_number(cells[positions["rating"]]) for cells in wide), len(wide)
 
 
 def _refuse_unknown_header(
@@ -120,20 +136,22 @@ def _refuse_unknown_header(
         delimiter = telling
     cells = [cell.strip() for cell in cells_of(text, delimiter)]
     rating_at = REQUIRED_COLUMNS.index("rating")
-    is_row = len(cells) > rating_at and _is_rating(cells[rating_at])
+    is_row = len(cells) > rating_at and is_number(cells[rating_at])
     is_header = known > 1 or (known == 1 and not is_row)
     if ratings_follow and not is_row:
         is_header |= any(map(str.isalpha, text)) and not any(map(str.isdigit, text))
     if not is_header and (
-        any(map(_is_rating, cells)) or len(cells) < len(REQUIRED_COLUMNS) or "" in cells
+        any(map(is_number, cells)) or len(cells) < len(REQUIRED_COLUMNS) or "" in cells
     ):
         return
     missing = [role for role in REQUIRED_COLUMNS if role not in headers[delimiter]]
     names = ", ".join(repr(cell[:40]) for cell in cells[:10])
+    is_without_ratings = all(role in headers[delimiter] for role in INTERACTION_COLUMNS)
+    hint = f". {ONE_KIND}" if is_without_ratings else ""
     raise MalformedRatingsError(
         key,
         line,
         f"the first line looks like a header, but names no {' and no '.join(missing)}: it says "
         f"{names}. Columns are called {EXPECTED}; without a header they stand in that order; "
-        "`columns` in config.json says which is which",
+        f"`columns` in config.json says which is which{hint}",
     )

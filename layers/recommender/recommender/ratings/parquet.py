@@ -1,19 +1,31 @@
 """Parquet files of ratings: which column is what, and column by column to rows."""
 
 import tempfile
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import closing
 
 import numpy as np
 import numpy.typing as npt
 
 from recommender.errors import MalformedRatingsError
 from recommender.formats.parquet import Column, Field, ParquetError, ParquetFile
+from recommender.ratings.feedback import EXPLICIT, IMPLICIT
 from recommender.ratings.form import RatingForm
 from recommender.ratings.identifiers import IdTable
-from recommender.ratings.table import EXPECTED, REQUIRED_COLUMNS, RatingRows, RatingsBuilder
-from recommender.ratings.values import NO_TIMESTAMP, checked_rating, read_timestamp
+from recommender.ratings.interactions import may_be_ratings
+from recommender.ratings.kinds import ONE_KIND, understand
+from recommender.ratings.table import (
+    EXPECTED,
+    EXPECTED_OF_INTERACTIONS,
+    INTERACTION_COLUMNS,
+    REQUIRED_COLUMNS,
+    RatingRows,
+    RatingsBuilder,
+)
+from recommender.ratings.values import MOST_COUNTED, NO_TIMESTAMP, read_timestamp
 
 _UNUSABLE = -1  # instead of an id's code
+_SAMPLE_ROWS = 100
 _NULL = -1  # instead of a value's place
 _INT64_LIMIT = 1 << 63
 
@@ -43,15 +55,10 @@ def read_parquet(chunks: Iterator[bytes], into: RatingsBuilder, form: RatingForm
 
 
 def _read(file: ParquetFile, into: RatingsBuilder, form: RatingForm) -> None:
-    names = [field.name for field in file.fields]
-    found = {role: file.fields[at] for role, at in form.find_columns(names).items()}
-    missing = [role for role in REQUIRED_COLUMNS if role not in found]
-    if missing:
-        shown = ", ".join(repr(name[:40]) for name in names[:10])
-        raise ParquetError(
-            f"is a Parquet file with no {' and no '.join(missing)}: its columns are {shown}. "
-            f"Columns are called {EXPECTED}"
-        )
+    found = _interactions(file, form)
+    understand(into, EXPLICIT if found is None else IMPLICIT, form)
+    if found is None:
+        found = _fields(file, form.find_columns, REQUIRED_COLUMNS, EXPECTED)
     _refuse_what_is_none(found)
     line = 1
     for columns in file.batches(list(found.values())):
@@ -59,8 +66,61 @@ def _read(file: ParquetFile, into: RatingsBuilder, form: RatingForm) -> None:
         into.flush()
 
 
+def _interactions(file: ParquetFile, form: RatingForm) -> dict[str, Field] | None:
+    """Find the columns of a file without ratings; None if it is to hold some.
+
+    Raises:
+        ParquetError: the settings say that there are none, and the file names no user or no item.
+    """
+    if not form.is_implicit:
+        columns = form.find_columns([field.name for field in file.fields])
+        has_pairs = all(role in columns for role in INTERACTION_COLUMNS)
+        if form.feedback == EXPLICIT or "rating" in {*form.columns, *columns} or not has_pairs:
+            return None
+    needed = form.needed_interactions
+    found = _fields(file, form.find_interactions, needed, EXPECTED_OF_INTERACTIONS)
+    is_sure = form.is_implicit or "count" in found or "event" in found
+    return found if is_sure or not _may_hide_ratings(file, found) else None
+
+
+def _may_hide_ratings(file: ParquetFile, found: Mapping[str, Field]) -> bool:
+    """Whether a column that plays no role may hold ratings under a name that we do not know."""
+    known = {field.name for field in found.values()}
+    others = [one for one in file.fields if one.name not in known and one.kind.holds == "numbers"]
+    if not others:
+        return False
+    with closing(file.batches(others)) as batches:
+        columns = next(batches, [])
+    return any(
+        may_be_ratings([_shown(one, row) for row in range(min(_SAMPLE_ROWS, one.which.size))])
+        for one in columns
+    )
+
+
+def _fields(
+    file: ParquetFile,
+    find: Callable[[Sequence[str]], Mapping[str, int]],
+    required: Sequence[str],
+    expected: str,
+) -> dict[str, Field]:
+    """Find the columns by their names: role -> field."""
+    names = [field.name for field in file.fields]
+    positions = find(names)
+    missing = [role for role in required if role not in positions]
+    if missing:
+        shown = ", ".join(repr(name[:40]) for name in names[:10])
+        hint = f". {ONE_KIND}" if missing == ["rating"] else ""
+        raise ParquetError(
+            f"is a Parquet file with no {' and no '.join(missing)}: its columns are {shown}. "
+            f"Columns are called {expected}{hint}"
+        )
+    return {role: file.fields[at] for role, at in positions.items()}
+
+
 def _refuse_what_is_none(fields: Mapping[str, Field]) -> None:
-    for role in REQUIRED_COLUMNS:
+    for role in fields:
+        if role == "timestamp":
+            continue
         name, holds = fields[role].name, fields[role].kind.holds
         if holds not in ("numbers", "texts") and not (role == "rating" and holds == "booleans"):
             raise ParquetError(f"has a column {name!r} that holds {holds}, which are no {role}s")
@@ -74,7 +134,7 @@ def _add_batch(
 ) -> int:
     """Add some rows; say how many they are."""
     problems: list[Problems] = []
-    values = _ratings(columns["rating"], into, problems)
+    values = _values(columns, into, problems)
     users = _codes(columns["user"], into.users, problems)
     items = _codes(columns["item"], into.items, problems)
     size = values.size
@@ -118,17 +178,34 @@ def _codes(column: Column, table: IdTable, problems: list[Problems]) -> Codes:
     return found
 
 
-def _ratings(
+def _values(
+    columns: Mapping[str, Column], into: RatingsBuilder, problems: list[Problems]
+) -> npt.NDArray[np.float32]:
+    """Read the ratings, or the counts times the weights of the events."""
+    numbers = columns.get("rating", columns.get("count"))
+    if numbers is None:
+        values = np.ones(columns["user"].which.size, np.float32)
+    else:
+        values = _numbers(numbers, into, problems)
+    if "event" in columns:
+        values = (values * _weights(columns["event"], into, problems)).astype(np.float32)
+    return values
+
+
+def _numbers(
     column: Column, into: RatingsBuilder, problems: list[Problems]
 ) -> npt.NDArray[np.float32]:
-    reasons = {_NULL: "rating is null"}
+    noun, check = into.meaning.noun, into.meaning.check
+    reasons = {_NULL: f"{noun} is null"}
     values, which = column.values, column.which
     if isinstance(values, np.ndarray):
         wide = values.astype(np.float64)
         usable = np.abs(wide) <= float(np.finfo(np.float32).max)  # false for NaN as well
+        if into.meaning.feedback == IMPLICIT:
+            usable &= (wide >= 0) & (wide <= MOST_COUNTED)
         for place in np.flatnonzero(~usable)[:1000].tolist():
             try:
-                checked_rating(float(wide[place]))
+                check(float(wide[place]))
             except ValueError as problem:
                 reasons[place] = str(problem)
         numbers = np.where(usable, wide, 0).astype(np.float32)
@@ -136,13 +213,36 @@ def _ratings(
         numbers, usable = np.zeros(len(values), np.float32), np.ones(len(values), np.bool_)
         for place, cell in enumerate(values):
             try:
-                numbers[place] = into.value(_sound(cell, "rating"))
+                numbers[place] = into.value(_sound(cell, noun))
             except ValueError as problem:
                 reasons[place] = str(problem)
                 usable[place] = False
     bad = ~np.append(usable, False)[which]
-    problems.append((bad, lambda row: reasons.get(int(which[row]), "rating is no finite number")))
+    problems.append((bad, lambda row: reasons.get(int(which[row]), f"{noun} is no finite number")))
     return np.append(numbers, np.float32(0))[which]
+
+
+def _weights(
+    column: Column, into: RatingsBuilder, problems: list[Problems]
+) -> npt.NDArray[np.float64]:
+    """Look up how much each row's event counts."""
+    values, which = column.values, column.which
+    if isinstance(values, np.ndarray):
+        distinct, places = np.unique(values, return_inverse=True)
+        cells = [str(value) for value in distinct.tolist()]
+        which = np.append(places, _NULL)[which]
+    else:
+        cells = list(values)
+    reasons = {_NULL: "event is null"}
+    weights = np.zeros(len(cells) + 1)
+    for place, cell in enumerate(cells):
+        try:
+            weights[place] = into.meaning.event_weight(_sound(cell, "event"))
+        except ValueError as problem:
+            reasons[place] = str(problem)
+    bad = np.isin(which, list(reasons))
+    problems.append((bad, lambda row: reasons[int(which[row])]))
+    return weights[which]
 
 
 def _sound(cell: str, what: str) -> str:

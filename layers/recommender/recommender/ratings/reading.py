@@ -11,9 +11,16 @@ from recommender.formats.uploads import PARQUET_MAGIC, peek, text_chunks, unzipp
 from recommender.lookahead import ahead
 from recommender.ratings.blocks import AlikeRows, add_alike_rows, read_alike_rows
 from recommender.ratings.detection import SAMPLE_BYTES, detect_layout, sample_of
+from recommender.ratings.feedback import EXPLICIT, IMPLICIT
 from recommender.ratings.form import RatingForm
-from recommender.ratings.rows import read_delimited, read_json_lines
-from recommender.ratings.table import ALWAYS_ALLOWED_REJECTS, EXPECTED, RatingsBuilder
+from recommender.ratings.kinds import ONE_KIND, understand
+from recommender.ratings.rows import json_feedback, read_delimited, read_json_lines
+from recommender.ratings.table import (
+    ALWAYS_ALLOWED_REJECTS,
+    EXPECTED,
+    EXPECTED_OF_INTERACTIONS,
+    RatingsBuilder,
+)
 
 _SMALLEST_BLOCK = 16 << 10  # below this, rows one by one are as fast
 
@@ -31,7 +38,8 @@ def read_ratings(
 
     Delimited text (tab, ``::``, comma, semicolon, pipe) with a header in any column order, or
     without one as user, item, rating and perhaps timestamp; JSON Lines; or Parquet. Gzip is undone.
-    Blank lines are neither rows nor rejects.
+    Blank lines are neither rows nor rejects. A file whose columns have names, and none is a rating,
+    tells what users did: see `RatingForm`. ``into.meaning`` says afterwards which kind it is.
 
     Args:
         chunks: the file's bytes, in pieces of any size.
@@ -64,9 +72,12 @@ def _read_text(
     if not sample:
         raise MalformedRatingsError(into.key, 1, "the file begins with nothing but blank lines")
     if sample[0][1].lstrip().startswith("{") and not form.separator:
+        lines = [text for _, text in sample]
+        understand(into, IMPLICIT if form.is_implicit else json_feedback(lines, form), form)
         _read_json(blocks, form, into)
     else:
         layout = detect_layout(into.key, sample, form)
+        understand(into, EXPLICIT if "rating" in layout.positions else IMPLICIT, form)
         if layout.header:
             blocks.skip_lines(sample[0][0])
         _TableReader(layout, into, threads).read(blocks)
@@ -97,9 +108,8 @@ class _TableReader:
         if was_open:
             block, rows = self._open + block, None
             self._open = b""
-        before = self._into.rows
         if rows is not None and add_alike_rows(rows, self._line, self._into):
-            self._line += self._into.rows - before
+            self._line += rows.timestamps.size
             return
         half = block.find(b"\n", len(block) // 2) + 1
         if len(block) > _SMALLEST_BLOCK and 0 < half < len(block) and not was_open:
@@ -127,6 +137,7 @@ def _read_json(blocks: Blocks, form: RatingForm, into: RatingsBuilder) -> None:
 def _check_rejects(into: RatingsBuilder, reject_limit: float) -> None:
     key, usable, rejected = into.key, into.rows, into.rejected
     first = into.first_reject
+    usable += into.weightless
     if first is None:
         if not usable:
             raise MalformedRatingsError(key, 1, "the file has a header, but no rows")
@@ -137,7 +148,10 @@ def _check_rejects(into: RatingsBuilder, reject_limit: float) -> None:
     help_with_all = ""
     if not usable:
         many = f"none of the {rows:,} rows can be used" if rows > 1 else "the only row is unusable"
-        help_with_all = f". A row holds {EXPECTED}, in this order unless a header names them"
+        explicit = into.meaning.feedback == EXPLICIT
+        expected = EXPECTED if explicit else EXPECTED_OF_INTERACTIONS
+        help_with_all = f". A row holds {expected}, in this order unless a header names them"
+        help_with_all += f". {ONE_KIND}" if first.reason == "has no rating" else ""
     else:
         many = (
             f"{rejected:,} of {rows:,} rows cannot be used, more than "

@@ -1,16 +1,18 @@
 """Rating rows one by one: every kind of row is understood or rejected with its reason."""
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import Final
 
 from recommender.formats.delimited import Layout, Records, cells_of
 from recommender.formats.json_rows import id_of, json_object, kind_of
+from recommender.ratings.feedback import EXPLICIT, IMPLICIT
 from recommender.ratings.form import RatingForm
 from recommender.ratings.identifiers import id_problem
-from recommender.ratings.table import REQUIRED_COLUMNS, RatingsBuilder
-from recommender.ratings.values import NO_TIMESTAMP, checked_rating, read_timestamp
+from recommender.ratings.interactions import may_be_ratings
+from recommender.ratings.table import INTERACTION_COLUMNS, REQUIRED_COLUMNS, RatingsBuilder
+from recommender.ratings.values import NO_TIMESTAMP, read_timestamp
 
 _NO_COLUMN: Final = sys.maxsize
 
@@ -67,9 +69,10 @@ def read_delimited(
     lines, sound = lines_of(block)
     sound = sound and b"\0" not in block
     known_users, known_items = into.users.known, into.items.known
-    user_at, item_at, rating_at = (layout.positions[role] for role in REQUIRED_COLUMNS)
+    user_at, item_at = (layout.positions[role] for role in INTERACTION_COLUMNS)
     time_at = layout.positions.get("timestamp", _NO_COLUMN)
-    needed = 1 + max(user_at, item_at, rating_at)
+    needed = 1 + max(at for role, at in layout.positions.items() if role != "timestamp")
+    value_of = _value_reader(layout, into)
     is_row = partial(_is_row, layout, into)
     rows = Records(lines, layout.delimiter, first_line, more_follow=more_follow, is_row=is_row)
     for record in rows:
@@ -86,7 +89,7 @@ def read_delimited(
             into.reject(record.line, f"has {found}, at least {needed} are needed", text)
             continue
         try:
-            value = into.value(cells[rating_at])
+            value = value_of(cells)
             user = known_users.get(cells[user_at])
             if user is None:
                 user = into.users.add(cells[user_at])
@@ -101,16 +104,30 @@ def read_delimited(
     return len(lines) - rows.unread
 
 
+def _value_reader(layout: Layout, into: RatingsBuilder) -> Callable[[Sequence[str]], float]:
+    """What reads a row's value: its rating, or its count times the weight of its event."""
+    rating_at = layout.positions.get("rating", layout.positions.get("count"))
+    event_at = layout.positions.get("event")
+    if event_at is None:
+        if rating_at is None:
+            return lambda _: 1.0
+        return lambda cells: into.value(cells[rating_at])
+    weight = into.meaning.event_weight
+    if rating_at is None:
+        return lambda cells: weight(cells[event_at])
+    return lambda cells: into.value(cells[rating_at]) * weight(cells[event_at])
+
+
 def _is_row(layout: Layout, into: RatingsBuilder, line: str) -> bool:
     """Whether a line is a row by itself, of as many cells as the file's lines have."""
     cells = cells_of(line, layout.delimiter)
     if len(cells) != layout.width or line.count('"') % 2:
         return False
-    user, item, rating = (cells[layout.positions[role]] for role in REQUIRED_COLUMNS)
+    user, item = (cells[layout.positions[role]] for role in INTERACTION_COLUMNS)
     if id_problem(user.strip()) or id_problem(item.strip()):
         return False
     try:
-        into.value(rating)
+        _value_reader(layout, into)(cells)
     except ValueError:
         return False
     return True
@@ -138,9 +155,9 @@ def read_json_lines(block: bytes, first_line: int, into: RatingsBuilder, form: R
             row = json_object(text)
             names = tuple(row)
             if names not in columns:
-                columns[names] = _named_columns(names, form)
+                columns[names] = _named_columns(names, form, into.meaning.feedback)
             found = columns[names]
-            value = _json_rating(row[found["rating"]], into)
+            value = _json_value(row, found, into)
             user = into.users.add(id_of(row[found["user"]], "user"))
             item = into.items.add(id_of(row[found["item"]], "item"))
         except ValueError as problem:
@@ -152,20 +169,71 @@ def read_json_lines(block: bytes, first_line: int, into: RatingsBuilder, form: R
         into.add(user, item, value, timestamp, number)
 
 
-def _named_columns(names: Sequence[str], form: RatingForm) -> dict[str, str]:
+def json_feedback(lines: Sequence[str], form: RatingForm) -> str:
+    """Tell what JSON Lines hold by the names of the first ones: `EXPLICIT` or `IMPLICIT`.
+
+    They hold no ratings where some name user and item and none a rating; and where nothing that
+    we have no name for may be a rating.
+    """
+    rows: list[Mapping[str, object]] = []
+    for text in lines:
+        try:
+            rows.append(json_object(text))
+        except ValueError:
+            continue
+    names = list(dict.fromkeys(name for row in rows for name in row))
     found = form.find_columns(names)
-    missing = [role for role in REQUIRED_COLUMNS if role not in found]
+    if "rating" in form.columns or "rating" in found or not {"user", "item"} <= set(found):
+        return EXPLICIT
+    known = form.find_interactions(names)
+    if "count" not in known and "event" not in known:
+        others = set(range(len(names))) - set(known.values())
+        cells = ([_spelled(row.get(names[at])) for row in rows] for at in others)
+        if any(map(may_be_ratings, cells)):
+            return EXPLICIT
+    return IMPLICIT
+
+
+def _spelled(value: object) -> str:
+    return "" if isinstance(value, bool) or not isinstance(value, str | int | float) else str(value)
+
+
+def _named_columns(names: Sequence[str], form: RatingForm, feedback: str) -> dict[str, str]:
+    if feedback == IMPLICIT:
+        required: Sequence[str] = INTERACTION_COLUMNS
+        found = form.find_interactions(names)
+        if not form.is_implicit and "rating" in form.find_columns(names):
+            raise ValueError("has a rating, which the first rows of the file have not")
+    else:
+        required, found = REQUIRED_COLUMNS, form.find_columns(names)
+    missing = [role for role in required if role not in found]
     if missing:
         raise ValueError(f"has no {' and no '.join(missing)}")
     return {role: names[index] for role, index in found.items()}
 
 
-def _json_rating(value: object, into: RatingsBuilder) -> float:
+def _json_value(
+    row: Mapping[str, object], columns: Mapping[str, str], into: RatingsBuilder
+) -> float:
+    """Read a row's rating, or its count times the weight of its event."""
+    if into.meaning.feedback == EXPLICIT:
+        return _json_number(row[columns["rating"]], into)
+    value = _json_number(row[columns["count"]], into) if "count" in columns else 1.0
+    if "event" in columns:
+        event = row[columns["event"]]
+        if isinstance(event, bool) or not isinstance(event, str | int):
+            raise ValueError(f"event is {kind_of(event)}, not a string or an integer")
+        value *= into.meaning.event_weight(str(event))
+    return value
+
+
+def _json_number(value: object, into: RatingsBuilder) -> float:
+    noun = into.meaning.noun
     if isinstance(value, str):
         return into.value(value)
     if isinstance(value, bool) or not isinstance(value, int | float):
-        raise ValueError(f"rating is {kind_of(value)}, not a number")
+        raise ValueError(f"{noun} is {kind_of(value)}, not a number")
     try:
-        return checked_rating(float(value))
+        return into.meaning.check(float(value))
     except OverflowError:
-        raise ValueError("rating is too large for a 32-bit float") from None
+        raise ValueError(f"{noun} is too large for a 32-bit float") from None

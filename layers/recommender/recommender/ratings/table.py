@@ -9,9 +9,9 @@ import numpy.typing as npt
 
 from recommender.formats.cells import WordTable
 from recommender.formats.delimited import Spellings
+from recommender.ratings.feedback import IMPLICIT, RATINGS, Meaning
 from recommender.ratings.identifiers import IdTable
 from recommender.ratings.rejects import Reject, RejectLog
-from recommender.ratings.values import read_rating
 
 ALWAYS_ALLOWED_REJECTS = 10
 
@@ -37,6 +37,26 @@ COLUMN_NAMES: Spellings = {
 REQUIRED_COLUMNS = ("user", "item", "rating")
 EXPECTED = "user, item, rating and perhaps timestamp"
 
+# As written by shops, players and logs of clicks.
+COUNT_NAMES = (
+    *("count", "counts", "playcount", "listencount", "clickcount", "viewcount", "purchasecount"),
+    *("quantity", "qty", "plays", "listens", "clicks", "views", "purchases", "orders"),
+    *("interactions", "frequency", "freq", "weight"),
+)
+EVENT_NAMES = (
+    *("event", "eventtype", "eventname", "action", "actiontype", "behavior", "behaviour"),
+    *("behaviortype", "behaviourtype", "interaction", "interactiontype", "type"),
+)
+INTERACTION_NAMES: Spellings = {
+    **{role: names for role, names in COLUMN_NAMES.items() if role != "rating"},
+    "count": COUNT_NAMES,
+    "event": EVENT_NAMES,
+}
+"""Columns of files without ratings."""
+INTERACTION_COLUMNS = ("user", "item")
+"""Those that every such file has."""
+EXPECTED_OF_INTERACTIONS = "user, item and perhaps count, event and timestamp"
+
 _MAX_REMEMBERED = 100_000
 _MOST_OPEN_ROWS = 1 << 16
 
@@ -48,7 +68,7 @@ class RatingRows:
     Attributes:
         users: int32 code of the user, as an `IdTable` gave it out.
         items: int32 code of the item.
-        values: float32 rating.
+        values: float32 rating; without ratings, the count times the weight of the event.
         timestamps: int64; `NO_TIMESTAMP` where there is none.
         lines: int64 line of the row, counted from 1.
     """
@@ -64,7 +84,14 @@ class RatingRows:
 
 
 class RatingsBuilder:
-    """Collects the rows of one file, from readers that each hand in what they understood."""
+    """Collects the rows of one file, from readers that each hand in what they understood.
+
+    Attributes:
+        meaning: what the rows say; set before the first of them.
+        rows: how many are usable.
+        rejected: how many are not.
+        weightless: how many count nothing, and are left out: a count or an event's weight is 0.
+    """
 
     def __init__(
         self,
@@ -86,8 +113,10 @@ class RatingsBuilder:
         self.key = key
         self.users = users
         self.items = items
+        self.meaning: Meaning = RATINGS
         self.rows = 0
         self.rejected = 0
+        self.weightless = 0
         self.first_reject: Reject | None = None
         self.numbers = WordTable()
         self._take = take
@@ -96,14 +125,14 @@ class RatingsBuilder:
         self._open = _OpenRows()
 
     def value(self, cell: str) -> float:
-        """Read a rating; the same few spellings come again and again.
+        """Read a rating or a count; the same few spellings come again and again.
 
         Raises:
-            ValueError: see `read_rating`.
+            ValueError: see `read_rating` and `read_count`.
         """
         value = self._known_values.get(cell)
         if value is None:
-            value = read_rating(cell)
+            value = self.meaning.read(cell)
             if len(self._known_values) < _MAX_REMEMBERED:
                 self._known_values[cell] = value
         return value
@@ -117,6 +146,9 @@ class RatingsBuilder:
 
     def add(self, user: int, item: int, value: float, timestamp: int, line: int) -> None:
         """Add one row; ``user`` and ``item`` are codes that the id tables gave out."""
+        if value == 0 and self.meaning.feedback == IMPLICIT:
+            self.weightless += 1
+            return
         rows = self._open
         rows.users.append(user)
         rows.items.append(item)
@@ -129,6 +161,16 @@ class RatingsBuilder:
     def add_rows(self, rows: RatingRows) -> None:
         """Add many rows at once."""
         self.flush()
+        if self.meaning.feedback == IMPLICIT and not rows.values.all():
+            some = np.flatnonzero(rows.values)
+            self.weightless += len(rows) - some.size
+            rows = RatingRows(
+                rows.users[some],
+                rows.items[some],
+                rows.values[some],
+                rows.timestamps[some],
+                rows.lines[some],
+            )
         self._hand_in(rows)
 
     def flush(self) -> None:

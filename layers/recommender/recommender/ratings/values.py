@@ -1,4 +1,4 @@
-"""What a cell may say: a rating, or when it was given."""
+"""What a cell may say: a rating, a count, or when it was given."""
 
 import math
 import re
@@ -11,6 +11,7 @@ _NUMBER = re.compile(r"[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?", re.ASCII)
 _DECIMAL_COMMA = re.compile(r"[+-]?\d{1,3},\d{1,2}", re.ASCII)
 _NOT_FINITE = re.compile(r"[+-]?(?:nan|inf|infinity)", re.IGNORECASE)
 _GREATEST = float(np.finfo(np.float32).max)
+MOST_COUNTED = 1e12
 _INT64_LIMIT = 1 << 63
 _SURELY_INT64 = 18  # digits
 _MAX_TIMESTAMP_TEXT = 200
@@ -22,15 +23,7 @@ def read_rating(cell: str) -> float:
     Raises:
         ValueError: it is none; the message says why.
     """
-    text = cell.strip()
-    if not text:
-        raise ValueError("rating is empty")
-    if _DECIMAL_COMMA.fullmatch(text):
-        text = text.replace(",", ".")
-    if not _NUMBER.fullmatch(text):
-        what = "a finite number" if _NOT_FINITE.fullmatch(text) else "a number"
-        raise ValueError(f"rating {_quoted(text)} is not {what}")
-    return checked_rating(float(text))
+    return checked_rating(_read_number(cell, "rating"))
 
 
 def checked_rating(value: float) -> float:
@@ -44,6 +37,47 @@ def checked_rating(value: float) -> float:
     if abs(value) > _GREATEST:
         raise ValueError("rating is too large for a 32-bit float")
     return value
+
+
+def read_count(cell: str) -> float:
+    """Read how often something happened: a plain decimal number, as `read_rating` reads one.
+
+    Raises:
+        ValueError: it is none, or what `checked_count` refuses; the message says why.
+    """
+    return checked_count(_read_number(cell, "count"))
+
+
+def checked_count(value: float) -> float:
+    """Make sure that a number can be a count: from 0 to `MOST_COUNTED`.
+
+    More than that is a time or an id in the wrong column.
+
+    Returns:
+        It, as a float32 holds it.
+
+    Raises:
+        ValueError: it cannot; the message says why.
+    """
+    if math.isnan(value):
+        raise ValueError("count 'nan' is not a finite number")
+    if value < 0:
+        raise ValueError(f"count {value:g} is negative")
+    if value > MOST_COUNTED:
+        raise ValueError(f"count {value:g} is more than {MOST_COUNTED:g} and can be no count")
+    return float(np.float32(value))
+
+
+def _read_number(cell: str, noun: str) -> float:
+    text = cell.strip()
+    if not text:
+        raise ValueError(f"{noun} is empty")
+    if _DECIMAL_COMMA.fullmatch(text):
+        text = text.replace(",", ".")
+    if not _NUMBER.fullmatch(text):
+        what = "a finite number" if _NOT_FINITE.fullmatch(text) else "a number"
+        raise ValueError(f"{noun} {_quoted(text)} is not {what}")
+    return float(text)
 
 
 def read_timestamp(cell: str) -> int:

@@ -94,10 +94,14 @@ def load(bucket: str, catalog: str, run_id: str) -> ServedRun:
 
 
 def _weigher(plan: Mapping[str, object]) -> Callable[[Float32s], Float32s]:
-    """How much ratings counted in a run; a rating that is infinitely good, as the best one."""
+    """How much ratings counted in a run; one that is infinitely good, as the best one.
+
+    Without ratings these are counts, and an infinite one is a single event.
+    """
     config = cast("dict[str, dict[str, dict[str, float]]]", plan["config"])
+    told = config.get("ranking", {})
     scale = cast("dict[str, float]", plan.get("scale", {"lowest": 0.0, "highest": 0.0}))
-    ranking = Ranking(weights=config.get("ranking", {}).get("weights", {}))
+    ranking = Ranking(weights=told.get("weights", {}), of_totals=bool(told.get("of_totals")))
     return partial(ranking.weigh, lowest=scale["lowest"], highest=scale["highest"])
 
 

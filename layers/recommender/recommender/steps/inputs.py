@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Mapping
 from concurrent.futures import Executor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from recommender.aws import storage
 from recommender.catalog.config import CatalogConfig, parse_config
@@ -19,20 +19,23 @@ from recommender.errors import (
 )
 from recommender.pipeline.hyperparameters import check_limits, resolve_features
 from recommender.pipeline.snapshots import Snapshot
+from recommender.ratings.feedback import EXPLICIT
 from recommender.ratings.reading import read_ratings
 from recommender.ratings.rejects import Reject
+from recommender.ratings.table import RatingsBuilder
 from recommender.steps import snapshots
 from recommender.steps.progress import Report, silent
 
 
 @dataclass(frozen=True)
 class Inputs:
-    """What a snapshot's files say."""
+    """What a snapshot's files say; and how it is known whether they hold ratings."""
 
     config: CatalogConfig
     titles: dict[str, str]
     rows: RunRows
     side_tables: Mapping[str, SideTable]
+    feedback_because: str
 
     @property
     def rejects(self) -> list[Reject]:
@@ -67,13 +70,14 @@ def read(
         if config_file is None
         else parse_config(config_file.key, storage.read_version(ratings_bucket, config_file))
     )
-    if config_file is not None:
-        check_limits(config_file.key, config, stack)
+    config_key = f"catalogs/{snapshot.catalog}/config.json"
+    check_limits(config_key, config, stack)
     config = resolve_features(config, stack)
     titles, side_tables = _side_files(ratings_bucket, snapshot, config)
     if not snapshot.rating_files():
         raise MissingRatingsError(snapshot.catalog)
     rows = RunRows()
+    kind = _Kind(config)
     refused: list[MalformedRatingsError] = []
     total, taken = sum(file.size for file in snapshot.rating_files()), 0
 
@@ -89,7 +93,8 @@ def read(
         chunks = counted(storage.stream_version(ratings_bucket, file))
         try:
             with rows.spool.within_room():
-                read_ratings(chunks, into, config.reject_limit, config.form, threads)
+                read_ratings(chunks, into, config.reject_limit, kind.form, threads)
+            kind.look_at(into)
         except MalformedRatingsError as error:
             snapshots.refuse(artifacts_bucket, snapshot.catalog, file, execution, str(error))
             refused.append(error)
@@ -98,7 +103,35 @@ def read(
         others = "".join(f"; also {error}" for error in refused[1:4])
         more = f"; and {len(refused) - 4} more files" if len(refused) > 4 else ""
         raise MalformedRatingsError(first.key, first.line, first.reason + others + more)
-    return Inputs(config, titles, rows, side_tables)
+    settled = config.known_to_be(config_key, kind.feedback)
+    check_limits(config_key, settled, stack)
+    return Inputs(settled, titles, rows, side_tables, kind.because)
+
+
+class _Kind:
+    """Whether a catalog's files hold ratings: its settings say so, or the first file does.
+
+    Attributes:
+        form: how the next file is written.
+        feedback: `EXPLICIT` or `IMPLICIT`, once a file is read.
+        because: how that is known.
+    """
+
+    def __init__(self, config: CatalogConfig) -> None:
+        self.form, self.feedback = config.rating_form(), config.feedback
+        self.because = "config.json says so" if config.feedback else ""
+
+    def look_at(self, into: RatingsBuilder) -> None:
+        """Look at a file that was read; the first one decides, where the settings do not."""
+        if self.feedback:
+            return
+        self.feedback = into.meaning.feedback
+        if self.feedback == EXPLICIT:
+            self.form = replace(self.form, feedback=EXPLICIT)
+            self.because = f"the first file, {into.key}, has a column of ratings"
+        else:
+            self.form = replace(self.form, first_file=into.key)
+            self.because = f"the first file, {into.key}, has no column of ratings"
 
 
 def _side_files(

@@ -156,6 +156,8 @@ def write_plan(
             "execution": execution,
             "snapshot": snapshot.to_dict()["files"],
             "refusedFiles": refused,
+            "feedback": inputs.config.feedback,
+            "feedbackBecause": inputs.feedback_because,
             "config": inputs.config.to_dict(),
             "image": image,
             "models": {name: dict(given) for name, given in models.items()},

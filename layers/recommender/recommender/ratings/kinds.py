@@ -1,0 +1,35 @@
+"""All files of a catalog are of one kind: with ratings, or without."""
+
+from recommender.errors import MalformedRatingsError
+from recommender.ratings.feedback import EXPLICIT, IMPLICIT, RATINGS, counts
+from recommender.ratings.form import RatingForm
+from recommender.ratings.table import RatingsBuilder
+
+ONE_KIND = (
+    "Either all files of a catalog hold ratings or none does: put one without them into a catalog "
+    'of its own, or say "feedback": "implicit" in config.json'
+)
+
+
+def understand(into: RatingsBuilder, feedback: str, form: RatingForm) -> None:
+    """Settle what a file's rows say, before the first of them is read.
+
+    Args:
+        into: takes the rows.
+        feedback: what the file holds.
+        form: may say what the other files of the catalog hold.
+
+    Raises:
+        MalformedRatingsError: the catalog's first file is of the other kind.
+    """
+    if feedback == IMPLICIT and form.feedback == EXPLICIT:
+        raise MalformedRatingsError(into.key, 1, f"no row has a rating. {ONE_KIND}")
+    if feedback == EXPLICIT and form.first_file:
+        raise MalformedRatingsError(
+            into.key,
+            1,
+            f"the file holds ratings, and the catalog's first file, {form.first_file}, holds none: "
+            'put it into a catalog of its own, or say "feedback": "implicit" in config.json, and '
+            "its ratings are counts",
+        )
+    into.meaning = RATINGS if feedback == EXPLICIT else counts(form.events)

@@ -119,6 +119,7 @@ def test_settings_survive_a_plan(data: bytes | None) -> None:
         ({"separator": ""}, "$.separator", ['""', "'::' or one character"]),
         ({"columns": {"user": 0}}, "$.columns.user", ["0 ", "at least 1"]),
         ({"columns": {"user": 1, "item": "film"}}, "$.columns", ["all names, or all numbers"]),
+        ({"columns": {"user": 2}}, "$.columns", ["usual place of item", "say where item is"]),
         ({"columns": {"user": "a", "item": "a"}}, "$.columns", ["distinct"]),
         ({"columns": {"users": "a"}}, "$.columns", ['"users"', "user, item"]),
         ({"features": {"items": {"a": {"kind": "x"}}}}, "$.features.items.a.kind", ['"category"']),

@@ -52,3 +52,20 @@ def test_a_mistake_is_told_with_its_path(ranking: str, path: str, word: str) -> 
 def test_models_are_named_once_and_known(models: str, word: str) -> None:
     with pytest.raises(InvalidConfigError, match=word):
         parse_config("config.json", f'{{"models": {models}}}'.encode())
+
+
+@pytest.mark.parametrize(("known", "fresh"), [(0, 3), (1, 1), (5, 2), (0.001, 0.001), (1e6, 1)])
+def test_without_ratings_news_weighs_what_both_totals_do_together(
+    known: float, fresh: float
+) -> None:
+    totals = Ranking(of_totals=True)
+
+    def weight(total: float) -> float:
+        return float(totals.weigh(np.array([total], np.float32), 0, 0)[0])
+
+    renewed = totals.renewed(weight(known), weight(fresh))
+    assert renewed == pytest.approx(weight(known + fresh), rel=1e-5, abs=2e-6)
+
+
+def test_a_fresh_rating_replaces_the_one_before() -> None:
+    assert Ranking().renewed(1.0, 0.2) == 0.2

@@ -219,3 +219,20 @@ def test_a_session_of_counts_is_answered(stage: Stage) -> None:
     assert session({"item": "a movie", "rating": 1}) == once
     often = session({"item": "a movie", "rating": 100})
     assert often[0]["score"] > once[0]["score"]
+
+
+def test_fresh_counts_of_a_known_user_are_added_to_the_known_ones(stage: Stage) -> None:
+    upload(stage)
+    run(stage, admit(stage)["execution"], Trained(stage))
+    user, item = next(pair for pair in films.pairs("train") if films.likes(*pair))
+
+    def best(rated: str, count: float) -> float:
+        ratings = [{"item": rated, "rating": count}]
+        told = call(stage, "POST", "recommendations", {"user": user, "ratings": ratings})
+        assert told["user_known"] is True
+        assert told["basis"] == "ratings"
+        return float(told["items"][0]["score"])
+
+    known = best("no such item", 1)
+    assert best(item, 0) == known
+    assert known < best(item, 1) < best(item, 10)

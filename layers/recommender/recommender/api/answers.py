@@ -39,6 +39,7 @@ class ServedRun:
         top_n: how many items each user is recommended.
         features: what the endpoint's rows hold beside user and item.
         weigh: tells how much ratings count for the ranking model.
+        renewed: tells how much a pair counts, by its weight so far and that of the news.
     """
 
     run_id: str
@@ -53,6 +54,7 @@ class ServedRun:
     top_n: int
     features: SideFeatures
     weigh: Callable[[Float32s], Float32s]
+    renewed: Callable[[float, float], float]
 
     @cached_property
     def fold_in(self) -> FoldIn | None:

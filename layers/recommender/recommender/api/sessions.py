@@ -37,8 +37,9 @@ def session(
     """Recommend items to somebody by the ratings that are sent along. Nothing is kept of them.
 
     Ratings of a user whom the run knows are added to what it knows; of an item that was rated
-    before, the new rating counts. Where no ranking model can fold anybody in, or none of the items
-    is known, the answer is the popular items, and says so.
+    before, the new rating counts, and without ratings both counts together. Where no ranking model
+    can fold anybody in, or none of the items is known, the answer is the popular items, and says
+    so.
 
     Returns:
         ``basis`` "ratings" or "popular", how many of the items are known, and the items; with
@@ -85,7 +86,9 @@ def _together(
         for (item, _), weight in zip(request.ratings, weights, strict=True)
         if item in numbers
     }
-    every = dict(zip(known.items.tolist(), known.weights.tolist(), strict=True)) | fresh
+    every = dict(zip(known.items.tolist(), known.weights.tolist(), strict=True))
+    for item, weight in fresh.items():
+        every[item] = run.renewed(every[item], weight) if item in every else weight
     counting = {item: weight for item, weight in every.items() if weight > 0}
     return (
         np.array([*counting], np.int64),

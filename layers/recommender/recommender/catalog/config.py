@@ -182,7 +182,13 @@ def parse_config(key: str, data: bytes | None) -> CatalogConfig:
         events={event: float(weight) for event, weight in settings.get("events", {}).items()},
         half_life_days=float(settings.get("half_life_days", defaults.half_life_days)),
     )
-    feedback = IMPLICIT if config.rating_form().is_implicit else config.feedback
+    form = config.rating_form()
+    if form.displaced:
+        roles = " and ".join(form.displaced)
+        raise InvalidConfigError(
+            key, "$.columns", f"gives the usual place of {roles} to others; say where {roles} is"
+        )
+    feedback = IMPLICIT if form.is_implicit else config.feedback
     return config.known_to_be(key, feedback) if feedback else config
 
 

@@ -1,5 +1,6 @@
 """The ranking model's settings: what it is trained with, and how much a rating counts for it."""
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TypedDict
@@ -67,6 +68,20 @@ class Ranking:
         else:
             places, weights = (lowest,), (_MOST_WEIGHT,)
         return np.asarray(np.interp(ratings, places, weights), np.float32)
+
+    def renewed(self, known: float, fresh: float) -> float:
+        """Tell how much a pair counts of which there is news.
+
+        Args:
+            known: its weight so far.
+            fresh: the weight that the news alone has.
+
+        Returns:
+            The weight of both totals together; of ratings the fresh one, which replaces the other.
+        """
+        if not self.of_totals:
+            return fresh
+        return known + math.log2(1 + math.expm1(fresh * math.log(2)) * 2**-known)
 
 
 class RankingSettings(TypedDict, total=False):

@@ -5,7 +5,12 @@ from dataclasses import dataclass, field
 
 from recommender.formats.delimited import Spellings, find_columns
 from recommender.ratings.feedback import IMPLICIT
-from recommender.ratings.table import COLUMN_NAMES, INTERACTION_COLUMNS, INTERACTION_NAMES
+from recommender.ratings.table import (
+    COLUMN_NAMES,
+    INTERACTION_COLUMNS,
+    INTERACTION_NAMES,
+    REQUIRED_COLUMNS,
+)
 
 _WITHOUT_HEADER = {"user": 0, "item": 1, "rating": 2, "timestamp": 3}
 
@@ -57,6 +62,13 @@ class RatingForm:
         given = self.numbers
         usual = {role: at for role, at in _WITHOUT_HEADER.items() if at not in given.values()}
         return {**usual, **given}
+
+    @property
+    def displaced(self) -> list[str]:
+        """Roles of a file of ratings without a place: another has their usual one by number."""
+        if self.is_implicit or not self.has_positions:
+            return []
+        return [role for role in REQUIRED_COLUMNS if role not in self.positions]
 
     @property
     def needed_interactions(self) -> list[str]:

@@ -74,6 +74,8 @@ def load(bucket: str, catalog: str, run_id: str) -> ServedRun:
     plan = storage.read_json(bucket, files.plan)
     config = cast("dict[str, float]", plan["config"])
     usable = _usable(bucket, files, plan)
+    told = cast("dict[str, dict[str, dict[str, float]]]", plan["config"]).get("ranking", {})
+    ranking = Ranking(weights=told.get("weights", {}), of_totals=bool(told.get("of_totals")))
     vocabulary = Vocabulary.from_json(storage.read(bucket, files.vocabulary))
     return ServedRun(
         run_id=run_id,
@@ -89,19 +91,17 @@ def load(bucket: str, catalog: str, run_id: str) -> ServedRun:
         like_threshold=float(config["like_threshold"]),
         top_n=int(config["top_n"]),
         features=side_features.read(bucket, files, vocabulary),
-        weigh=_weigher(plan),
+        weigh=_weigher(ranking, plan),
+        renewed=ranking.renewed,
     )
 
 
-def _weigher(plan: Mapping[str, object]) -> Callable[[Float32s], Float32s]:
+def _weigher(ranking: Ranking, plan: Mapping[str, object]) -> Callable[[Float32s], Float32s]:
     """How much ratings counted in a run; one that is infinitely good, as the best one.
 
     Without ratings these are counts, and an infinite one is a single event.
     """
-    config = cast("dict[str, dict[str, dict[str, float]]]", plan["config"])
-    told = config.get("ranking", {})
     scale = cast("dict[str, float]", plan.get("scale", {"lowest": 0.0, "highest": 0.0}))
-    ranking = Ranking(weights=told.get("weights", {}), of_totals=bool(told.get("of_totals")))
     return partial(ranking.weigh, lowest=scale["lowest"], highest=scale["highest"])
 
 

@@ -210,3 +210,12 @@ def test_equal_counts_are_something_to_learn_from() -> None:
     config = parse_config(KEY, b'{"feedback": "implicit", "predictor_type": "regressor"}')
     rows = [("a", "x", 1.0, 1), ("b", "y", 1.0, 1)]
     assert dataset_of([(rows, False), ([("a", "y", 1.0, 1)], True)], config).rows == 3
+
+
+def test_a_row_of_a_time_far_ahead_does_not_let_the_others_fade() -> None:
+    rows = [("1", "2", 1.0, DAY), ("3", "2", 1.0, 3 * DAY), ("2", "3", 1.0, 30_000 * DAY)]
+    config = implicit(half_life_days=2)
+    run = rows_of([(rows, False), ([("1", "3", 1.0, 3 * DAY)], True)], config)
+    run.written_by = 3 * DAY
+    dataset = WholeDataset("films", run, config)
+    assert [value for *_, value in side_of(dataset, TRAIN)] == [0.5, 1.0, 1.0]

@@ -1,5 +1,6 @@
 """Feedback without ratings: what the rows of a pair come to, each by its age."""
 
+import math
 from collections.abc import Iterable
 from concurrent.futures import Executor
 from dataclasses import dataclass
@@ -24,7 +25,7 @@ class Ageing:
 
     Attributes:
         half_life_days: after how many days it counts half; 0 if age does not matter.
-        newest: the newest time of the catalog in seconds since 1970.
+        newest: the newest time that counts, in seconds since 1970; later ones count in full.
     """
 
     half_life_days: float
@@ -32,9 +33,17 @@ class Ageing:
 
     @classmethod
     def of(
-        cls, spool: RowSpool, half_life_days: float, threads: Executor | None = None
+        cls,
+        spool: RowSpool,
+        half_life_days: float,
+        written_by: float = math.inf,
+        threads: Executor | None = None,
     ) -> "Ageing":
-        """Look for the newest time, if age matters."""
+        """Look for the newest time, if age matters.
+
+        A single row of a wrong time, far ahead, would let all others fade, so none is taken to be
+        later than ``written_by``, in seconds since 1970.
+        """
         newest = 0.0
         if half_life_days:
 
@@ -42,7 +51,7 @@ class Ageing:
                 return float(seconds_of(block.timestamps()).max(initial=0.0))
 
             newest = max((one for _, one in ahead(newest_of, spool.blocks, threads)), default=0.0)
-        return cls(half_life_days, newest)
+        return cls(half_life_days, min(newest, written_by))
 
     def aged(self, values: Float32s, timestamps: Integers) -> Float64s:
         """Tell what rows count by now: ``(n,)``; one without a time counts in full."""
@@ -50,6 +59,7 @@ class Ageing:
         if not self.half_life_days:
             return wide
         age = np.where(timestamps < 0, 0.0, self.newest - seconds_of(timestamps))
+        age = np.maximum(age, 0.0)
         return np.asarray(wide * np.exp2(-age / (_SECONDS_OF_A_DAY * self.half_life_days)))
 
 

@@ -1,5 +1,6 @@
 """Rating files to a dataset: ids to numbers, repeats resolved, train and test kept apart."""
 
+import math
 from bisect import bisect_right
 from collections.abc import Iterator, Mapping
 from concurrent.futures import Executor
@@ -60,6 +61,8 @@ class RunRows:
         spool: the usable rows, in the order of files and lines.
         rejects: the others.
         has_test_files: whether one of them belongs to the test set.
+        written_by: seconds since 1970 by which the files were written. A row of a later time has
+            a wrong one.
     """
 
     def __init__(self, directory: str | None = None) -> None:
@@ -67,7 +70,7 @@ class RunRows:
         self.users, self.items = IdTable("user"), IdTable("item")
         self.spool = RowSpool(directory)
         self.rejects = RejectLog()
-        self.has_test_files = False
+        self.has_test_files, self.written_by = False, math.inf
         self._builders: list[RatingsBuilder] = []
 
     @property
@@ -146,7 +149,7 @@ class Dataset:
         split = not rows.has_test_files
         ageing = None
         if config.is_implicit:
-            ageing = Ageing.of(rows.spool, config.half_life_days, threads)
+            ageing = Ageing.of(rows.spool, config.half_life_days, rows.written_by, threads)
         deduplicated = deduplicate(
             rows.spool,
             self._users,

@@ -3,6 +3,7 @@
 import hashlib
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass
+from datetime import datetime
 
 
 @dataclass(frozen=True, order=True)
@@ -17,6 +18,11 @@ class SnapshotFile:
     version_id: str
     etag: str
     size: int
+
+    @property
+    def seconds(self) -> float:
+        """``last_modified`` in seconds since 1970."""
+        return datetime.fromisoformat(self.last_modified).timestamp()
 
     @property
     def identity(self) -> str:

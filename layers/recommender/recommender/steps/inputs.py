@@ -77,6 +77,7 @@ def read(
     if not snapshot.rating_files():
         raise MissingRatingsError(snapshot.catalog)
     rows = RunRows()
+    rows.written_by = max(file.seconds for file in snapshot.rating_files())
     kind = _Kind(config)
     refused: list[MalformedRatingsError] = []
     total, taken = sum(file.size for file in snapshot.rating_files()), 0

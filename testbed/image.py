@@ -4,6 +4,7 @@ import contextlib
 import http.client
 import json
 import os
+import signal
 import subprocess
 import sys
 import time
@@ -37,6 +38,31 @@ _SERVE = ("-m", "factorization_machines", "serve")
 def environment(**others: str) -> dict[str, str]:
     """What a process needs of this one's environment, and these variables."""
     return {**{name: os.environ[name] for name in _KEPT if name in os.environ}, **others}
+
+
+def assert_sigterm_stops_training(folder: Path, after: str) -> None:
+    """Train, ask it to stop once a line of its log says so, and see that nothing is left behind.
+
+    Args:
+        folder: what is laid out as SageMaker does.
+        after: what is in that line, which arrives while it runs: lines are flushed one by one.
+    """
+    process = subprocess.Popen(  # noqa: S603 - our own programs
+        [sys.executable, *TRAIN],
+        env=environment(OPT_ML=str(folder)),
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    with process:
+        assert process.stdout is not None
+        assert any(after in line for line in process.stdout)
+        process.send_signal(signal.SIGTERM)
+        rest = process.stdout.read()
+        status = process.wait(60)
+    assert rest.endswith("stopped by SIGTERM\n")
+    assert status == 128 + signal.SIGTERM
+    assert not (folder / "output/failure").exists()
+    assert list((folder / "model").iterdir()) == []
 
 
 def run_python(

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
+from hypothesis import strategies as st
 from recommender.catalog.config import CatalogConfig
 from recommender.dataset.deduplication import TEST, TRAIN
 from recommender.dataset.encoding import Dataset, RunRows, Side, labels
@@ -177,6 +178,15 @@ def seen_of(users: Integers, items: Integers, n_users: int) -> SeenItems:
     """Group pairs of numbers by user."""
     n_items = int(items.max(initial=-1)) + 1
     return SeenItems.from_keys(users.astype(np.int64) * n_items + items, n_users, n_items)
+
+
+def distinct_rows() -> st.SearchStrategy[list[Row]]:
+    """Ratings of distinct pairs, at distinct times."""
+    ids = st.text(st.characters(exclude_categories=["Cc", "Cs", "Z"]), min_size=1, max_size=4)
+    pairs = st.lists(st.tuples(ids, ids), min_size=4, max_size=40, unique=True)
+    return pairs.map(
+        lambda drawn: [(user, item, float(at % 3), at) for at, (user, item) in enumerate(drawn)]
+    )
 
 
 def table_of(rows: Sequence[Row]) -> Ratings:

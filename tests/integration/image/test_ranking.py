@@ -2,9 +2,6 @@
 
 import json
 import re
-import signal
-import subprocess
-import sys
 import zipfile
 
 import numpy as np
@@ -13,7 +10,14 @@ from recommender.features import FeatureRows
 from recommender.model.artifact import read_model_zip
 from recommender.recordio.writing import write_pairs, write_rows
 
-from testbed.image import DIMENSION, ITEMS, USERS, environment, lay_out, run_train
+from testbed.image import (
+    DIMENSION,
+    ITEMS,
+    USERS,
+    assert_sigterm_stops_training,
+    lay_out,
+    run_train,
+)
 from testbed.numerics.ranking import best_vector
 
 ALS = {
@@ -159,19 +163,4 @@ def test_rows_that_are_no_pairs_are_refused(tmp_path):
 
 def test_sigterm_stops_a_ranking_job_without_model_or_failure(tmp_path):
     lay_out(tmp_path, {**ALS, "sweeps": "10000"}, files())
-    process = subprocess.Popen(
-        [sys.executable, "-m", "factorization_machines", "train"],
-        env=environment(OPT_ML=str(tmp_path)),
-        stdout=subprocess.PIPE,
-        text=True,
-    )
-    with process:
-        assert any("held out NDCG" in line for line in process.stdout)
-        process.send_signal(signal.SIGTERM)
-        rest = process.stdout.read()
-        status = process.wait(60)
-
-    assert rest.endswith("stopped by SIGTERM\n")
-    assert status == 128 + signal.SIGTERM
-    assert not (tmp_path / "output/failure").exists()
-    assert list((tmp_path / "model").iterdir()) == []
+    assert_sigterm_stops_training(tmp_path, "held out NDCG")

@@ -2,9 +2,6 @@
 
 import json
 import re
-import signal
-import subprocess
-import sys
 import zipfile
 
 import numpy as np
@@ -16,9 +13,8 @@ from recommender.recordio.writing import write_pairs, write_rows
 from testbed.image import (
     DIMENSION,
     ITEMS,
-    TRAIN,
     USERS,
-    environment,
+    assert_sigterm_stops_training,
     lay_out,
     probabilities_by_hand,
     run_python,
@@ -296,23 +292,7 @@ def test_a_fault_that_is_not_the_clients_is_told_apart(tmp_path):
 
 def test_sigterm_stops_training_without_model_or_failure(tmp_path):
     lay_out(tmp_path, {**HYPERPARAMETERS, "epochs": "10000"}, classifier_files())
-    process = subprocess.Popen(
-        [sys.executable, *TRAIN],
-        env=environment(OPT_ML=str(tmp_path)),
-        stdout=subprocess.PIPE,
-        text=True,
-    )
-    with process:
-        # Lines arrive while it runs: they are flushed one by one.
-        assert any("#progress_metric" in line for line in process.stdout)
-        process.send_signal(signal.SIGTERM)
-        rest = process.stdout.read()
-        status = process.wait(60)
-
-    assert rest.endswith("stopped by SIGTERM\n")
-    assert status == 128 + signal.SIGTERM
-    assert not (tmp_path / "output/failure").exists()
-    assert list((tmp_path / "model").iterdir()) == []
+    assert_sigterm_stops_training(tmp_path, "#progress_metric")
 
 
 def test_the_image_entry_point_knows_train_and_serve_only():

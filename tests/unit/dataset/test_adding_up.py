@@ -12,14 +12,13 @@ from hypothesis import strategies as st
 from recommender.catalog.config import CatalogConfig, parse_config
 from recommender.dataset import deduplication, spool
 from recommender.dataset.adding_up import seconds_of
-from recommender.dataset.deduplication import TEST, TRAIN
-from recommender.dataset.encoding import Dataset, RunRows, labels
+from recommender.dataset.encoding import RunRows, labels
 from recommender.dataset.ranking_rows import RankingRows
 from recommender.errors import UnsuitableRatingsError
 from recommender.ratings.reading import read_ratings
 from recommender.recordio.reading import read_rows
 
-from testbed.ratings.datasets import WholeDataset
+from testbed.ratings.datasets import WholeDataset, rows_of
 
 KEY = "catalogs/films/config.json"
 DAY = 86_400
@@ -49,7 +48,7 @@ def implicit(half_life_days: float = 0.0, last_per_user: int = 0) -> CatalogConf
     return config.known_to_be(KEY, "implicit")
 
 
-def rows_of(files: Files, config: CatalogConfig) -> RunRows:
+def run_of(files: Files, config: CatalogConfig) -> RunRows:
     run = RunRows()
     for number, (rows, is_test) in enumerate(files):
         if rows:
@@ -62,18 +61,7 @@ def rows_of(files: Files, config: CatalogConfig) -> RunRows:
 
 
 def dataset_of(files: Files, config: CatalogConfig, threads: object = THREADS) -> WholeDataset:
-    return WholeDataset("films", rows_of(files, config), config, threads)  # type: ignore[arg-type]
-
-
-def side_of(dataset: Dataset, side: int) -> list[tuple[str, str, float]]:
-    names = dataset.vocabulary
-    return [
-        (names.users[user], names.items[item], value)
-        for part in dataset.blocks(side)
-        for user, item, value in zip(
-            part.users.tolist(), part.items.tolist(), part.ratings.tolist(), strict=True
-        )
-    ]
+    return WholeDataset("films", run_of(files, config), config, threads)  # type: ignore[arg-type]
 
 
 def added_up(rows: list[Row], newest: int, half_life: float) -> list[tuple[str, str, float, int]]:
@@ -106,8 +94,8 @@ def test_the_rows_of_a_pair_add_up_on_their_side(files: Files, half_life: float)
     test = added_up([row for row, is_test in rows if is_test], newest, half_life)
     tested = {row[:2] for row in test}
     dataset = dataset_of(files, implicit(half_life))
-    same(side_of(dataset, TRAIN), [row for row in train if row[:2] not in tested])
-    same(side_of(dataset, TEST), test)
+    same(rows_of(dataset, dataset.train), [row for row in train if row[:2] not in tested])
+    same(rows_of(dataset, dataset.test), test)
     counts = dataset.counts
     assert counts["weightless"] == sum(not row[2] for row, _ in rows)
     assert counts["rows"] == len(rows)
@@ -115,7 +103,7 @@ def test_the_rows_of_a_pair_add_up_on_their_side(files: Files, half_life: float)
         test
     )
     likes = defaultdict(int)
-    for _, item, _ in side_of(dataset, TRAIN):
+    for _, item, _ in rows_of(dataset, dataset.train):
         likes[item] += 1
     assert dataset.item_likes.tolist() == [likes[item] for item in dataset.vocabulary.items]
 
@@ -132,8 +120,8 @@ def test_the_latest_row_decides_when_a_pair_was(files: list[list[Row]], last: in
         theirs.sort()
         aside |= {place for _, place in theirs[max(1, len(theirs) - last) :]}
     dataset = dataset_of([(part, False) for part in files], implicit(last_per_user=last))
-    same(side_of(dataset, TRAIN), [row for at, row in enumerate(pairs) if at not in aside])
-    same(side_of(dataset, TEST), [row for at, row in enumerate(pairs) if at in aside])
+    same(rows_of(dataset, dataset.train), [row for at, row in enumerate(pairs) if at not in aside])
+    same(rows_of(dataset, dataset.test), [row for at, row in enumerate(pairs) if at in aside])
 
 
 def many_rows(n: int = 3000) -> list[Row]:
@@ -215,7 +203,7 @@ def test_equal_counts_are_something_to_learn_from() -> None:
 def test_a_row_of_a_time_far_ahead_does_not_let_the_others_fade() -> None:
     rows = [("1", "2", 1.0, DAY), ("3", "2", 1.0, 3 * DAY), ("2", "3", 1.0, 30_000 * DAY)]
     config = implicit(half_life_days=2)
-    run = rows_of([(rows, False), ([("1", "3", 1.0, 3 * DAY)], True)], config)
+    run = run_of([(rows, False), ([("1", "3", 1.0, 3 * DAY)], True)], config)
     run.written_by = 3 * DAY
     dataset = WholeDataset("films", run, config)
-    assert [value for *_, value in side_of(dataset, TRAIN)] == [0.5, 1.0, 1.0]
+    assert [value for *_, value in rows_of(dataset, dataset.train)] == [0.5, 1.0, 1.0]

@@ -9,12 +9,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 from recommender.catalog.config import CatalogConfig
 from recommender.dataset import deduplication, spool
-from recommender.dataset.deduplication import TEST, TRAIN
-from recommender.dataset.encoding import Dataset, RunRows
+from recommender.dataset.deduplication import TRAIN
+from recommender.dataset.encoding import RunRows
 from recommender.errors import UnsuitableRatingsError
 from recommender.ratings.reading import read_ratings
 
-from testbed.ratings.datasets import WholeDataset, encode
+from testbed.ratings.datasets import WholeDataset, encode, rows_of
 
 Row = tuple[str, str, float, int]
 Files = list[tuple[list[Row], bool]]
@@ -44,17 +44,6 @@ def dataset_of(files: Files, config: CatalogConfig) -> WholeDataset:
     return WholeDataset("films", rows, config, THREADS)
 
 
-def side_of(dataset: Dataset, side: int) -> list[tuple[str, str, float]]:
-    names = dataset.vocabulary
-    return [
-        (names.users[user], names.items[item], value)
-        for part in dataset.blocks(side)
-        for user, item, value in zip(
-            part.users.tolist(), part.items.tolist(), part.ratings.tolist(), strict=True
-        )
-    ]
-
-
 def latest(rows: list[Row]) -> list[Row]:
     """The rule read aloud: of the rows of a pair the latest, of equally late ones the last."""
     best: dict[tuple[str, str], tuple[int, int]] = {}
@@ -76,8 +65,8 @@ def test_given_test_files_are_kept_apart_and_later_ratings_win(files: Files) -> 
     except UnsuitableRatingsError:
         assert len({row[2] for row in kept}) < 2
         return
-    assert side_of(dataset, TRAIN) == kept
-    assert side_of(dataset, TEST) == [row[:3] for row in test]
+    assert rows_of(dataset, dataset.train) == kept
+    assert rows_of(dataset, dataset.test) == [row[:3] for row in test]
     seen = defaultdict(set)
     for user, item, *_ in kept + [row[:3] for row in test]:
         seen[user].add(dataset.vocabulary.item_numbers[item])
@@ -106,8 +95,8 @@ def test_the_latest_ratings_of_each_user_are_set_aside(files: list[list[Row]], l
     except UnsuitableRatingsError:
         assert not test or len({row[2] for row in train}) < 2
         return
-    assert side_of(dataset, TRAIN) == train
-    assert side_of(dataset, TEST) == test
+    assert rows_of(dataset, dataset.train) == train
+    assert rows_of(dataset, dataset.test) == test
 
 
 def many_rows() -> list[Row]:

@@ -12,15 +12,13 @@ from recommender.dataset.draws import Draw
 from recommender.dataset.vocabulary import Vocabulary
 from recommender.errors import UnsuitableRatingsError
 
-from testbed.ratings.datasets import Row, dataset_of, file_of, rows_of
+from testbed.ratings.datasets import Row, dataset_of, distinct_rows, file_of, rows_of
 
 
 @st.composite
 def split_inputs(draw: st.DrawFn) -> tuple[list[Row], list[list[Row]]]:
     """Ratings of distinct pairs, and the same ones shuffled into several files."""
-    ids = st.text(st.characters(exclude_categories=["Cc", "Cs", "Z"]), min_size=1, max_size=4)
-    pairs = draw(st.lists(st.tuples(ids, ids), min_size=4, max_size=40, unique=True))
-    rows = [(user, item, float(place % 3), place) for place, (user, item) in enumerate(pairs)]
+    rows = draw(distinct_rows())
     shuffled = draw(st.permutations(rows))
     cuts = sorted(draw(st.lists(st.integers(0, len(rows)), max_size=4)))
     bounds = [0, *cuts, len(rows)]

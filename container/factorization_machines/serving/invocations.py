@@ -7,11 +7,11 @@ import numpy as np
 from recommender.errors import DamagedRecordError, InvalidRequestError
 from recommender.features import FeatureRows, Float64s, with_distinct_columns
 from recommender.recordio.reading import read_rows
+from recommender.recordio.wire import RECORDIO_PROTOBUF
 from recommender.recordio.writing import write_predictions
 
 JSON = "application/json"
 JSON_LINES = "application/jsonlines"
-RECORDIO_PROTOBUF = "application/x-recordio-protobuf"
 
 
 def decode_rows(body: bytes, content_type: str, dimension: int) -> FeatureRows:

@@ -7,13 +7,13 @@ import pytest
 from factorization_machines.serving.invocations import (
     JSON,
     JSON_LINES,
-    RECORDIO_PROTOBUF,
     decode_rows,
     encode_predictions,
 )
 from recommender.errors import InvalidRequestError
 from recommender.features import FeatureRows
 from recommender.recordio.reading import read_predictions
+from recommender.recordio.wire import RECORDIO_PROTOBUF
 from recommender.recordio.writing import write_rows
 
 DIMENSION = 6

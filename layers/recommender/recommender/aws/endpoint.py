@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from recommender.aws.clients import error_code, passing_troubles, sagemaker_runtime
 from recommender.errors import EndpointFailedError
-from recommender.pipeline.jobs import RECORDIO
+from recommender.recordio.wire import RECORDIO_PROTOBUF
 
 
 class VariantMovedError(Exception):
@@ -32,7 +32,7 @@ def score(endpoint: str, variant: str, body: bytes) -> NDArray[np.float64]:
             answer = sagemaker_runtime().invoke_endpoint(
                 EndpointName=endpoint,
                 TargetVariant=variant,
-                ContentType=RECORDIO,
+                ContentType=RECORDIO_PROTOBUF,
                 Accept="application/json",
                 Body=body,
             )

@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, cast
 
 from recommender.model_names import LIKE
+from recommender.recordio.wire import RECORDIO_PROTOBUF
 
 if TYPE_CHECKING:
     from mypy_boto3_sagemaker.literals import (
@@ -18,7 +19,6 @@ if TYPE_CHECKING:
         CreateTrainingJobRequestTypeDef,
     )
 
-RECORDIO = "application/x-recordio-protobuf"
 _LONGEST_NAME = 63
 
 
@@ -63,7 +63,7 @@ def run_of_variant(variant: str) -> str:
 def _channel(name: str, uri: str) -> "ChannelTypeDef":
     return {
         "ChannelName": name,
-        "ContentType": RECORDIO,
+        "ContentType": RECORDIO_PROTOBUF,
         "InputMode": "File",
         "DataSource": {
             "S3DataSource": {

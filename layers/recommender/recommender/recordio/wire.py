@@ -8,6 +8,9 @@ import numpy.typing as npt
 
 from recommender.features import Integers
 
+RECORDIO_PROTOBUF = "application/x-recordio-protobuf"
+"""What files and bodies of RecordIO-protobuf are called over HTTP."""
+
 Bytes = npt.NDArray[np.uint8]
 Words = npt.NDArray[np.uint64]
 AnyWords = npt.NDArray[np.unsignedinteger]

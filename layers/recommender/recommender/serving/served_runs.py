@@ -4,7 +4,7 @@ import json
 import time
 from collections.abc import Callable, Mapping, Sequence
 from functools import lru_cache, partial
-from typing import cast
+from typing import Any, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -72,10 +72,9 @@ def load(bucket: str, catalog: str, run_id: str) -> ServedRun:
     files = RunFiles(catalog, run_id)
     seen = storage.read_arrays(bucket, files.seen)
     plan = storage.read_json(bucket, files.plan)
-    config = cast("dict[str, float]", plan["config"])
+    config = cast("dict[str, Any]", plan["config"])
     usable = _usable(bucket, files, plan)
-    told = cast("dict[str, dict[str, dict[str, float]]]", plan["config"]).get("ranking", {})
-    ranking = Ranking(weights=told.get("weights", {}), of_totals=bool(told.get("of_totals")))
+    ranking = Ranking(**config.get("ranking", {}))
     vocabulary = Vocabulary.from_json(storage.read(bucket, files.vocabulary))
     return ServedRun(
         run_id=run_id,

@@ -17,9 +17,9 @@ from recommender.json_text import json_lines
 from recommender.lookahead import ahead
 from recommender.model_names import LIKE, RANKING
 from recommender.pipeline.hyperparameters import factorizes_weights, learns_from_ratings
-from recommender.pipeline.jobs import RECORDIO
 from recommender.pipeline.run_files import RunFiles
 from recommender.pipeline.snapshots import Snapshot
+from recommender.recordio.wire import RECORDIO_PROTOBUF
 from recommender.steps.inputs import Inputs
 from recommender.steps.progress import Report, silent
 
@@ -82,8 +82,10 @@ def _write_channels(
     names = [f"{files.train}part-{shard:05d}.pbr" for shard in range(shards)]
     written = 0
     with ExitStack() as stack:
-        train = [stack.enter_context(storage.Upload(bucket, key, RECORDIO)) for key in names]
-        test = storage.Upload(bucket, f"{files.test}part-00000.pbr", RECORDIO)
+        train = [
+            stack.enter_context(storage.Upload(bucket, key, RECORDIO_PROTOBUF)) for key in names
+        ]
+        test = storage.Upload(bucket, f"{files.test}part-00000.pbr", RECORDIO_PROTOBUF)
         stack.enter_context(test)
         for side, shard, records in dataset.records(shards, as_rated=as_rated):
             (train[shard] if side == TRAIN else test).write(records)
@@ -96,7 +98,7 @@ def _write_channels(
 def _write_ranking(
     bucket: str, files: RunFiles, rows: RankingRows, threads: Executor | None, *, weighted: bool
 ) -> int:
-    with storage.Upload(bucket, f"{files.ranking}part-00000.pbr", RECORDIO) as upload:
+    with storage.Upload(bucket, f"{files.ranking}part-00000.pbr", RECORDIO_PROTOBUF) as upload:
         for records in rows.weighted(threads) if weighted else rows.sampled():
             upload.write(records)
     return upload.size

@@ -27,6 +27,7 @@ from bench.processes import figures_of, output_of
 from bench.rank import synthetic
 from bench.rank.cases import SYNTHETIC, UA, UNSEEN
 from bench.rank.judging import FIGURES
+from bench.rows import show
 from local.client.movielens import obtain
 
 OWN, PEERS = "bench.rank.own", "bench.rank.peers"
@@ -62,7 +63,7 @@ def main() -> int:
         def run(module: str, case: str, method: str, **task: object) -> Row:
             row = _run(module, options, {"case": case, "method": method, **task}, made)
             rows.append(row)
-            _show(row)
+            show(row, "method")
             return row
 
         for case, seeds in ((UA, 1), (UNSEEN, options.seeds)):
@@ -134,16 +135,6 @@ def _run(module: str, options: argparse.Namespace, task: Mapping[str, object], m
     found = figures_of(module, json.dumps(given), python=python, environment=environment)
     what = {"case": task.get("label", task["case"]), "method": task["method"]}
     return {**what, "seed": task.get("seed", 0), **dict.fromkeys(FIGURES), **found}
-
-
-def _show(row: Row) -> None:
-    figures = [
-        f"{name} {value:.4f}" if isinstance(value, float) else f"{name} {value}"
-        for name, value in row.items()
-        if name not in ("case", "method") and value is not None
-    ]
-    sys.stdout.write(f"{row['case']:14} {row['method']:15} " + "  ".join(figures) + "\n")
-    sys.stdout.flush()
 
 
 if __name__ == "__main__":

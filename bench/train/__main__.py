@@ -16,6 +16,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from bench.processes import figures_of
+from bench.rows import show
 from bench.train.figures import FIGURES, Row, ratio_of_medians
 from bench.train.settings import ADAM, GIBBS, RICH, STARS
 from local.client.movielens import obtain
@@ -43,7 +44,7 @@ def main() -> int:
         python = sys.executable if module == OWN else options.peers
         row = _run(python, module, {"data": data, **task})
         rows.append(row)
-        _show(row)
+        show(row, "solver")
         return row
 
     _run(sys.executable, OWN, {"data": data, "case": "warm"})
@@ -83,16 +84,6 @@ def _run(python: str, module: str, task: Mapping[str, object]) -> Row:
     found = figures_of(module, json.dumps(task), python=python, environment=environment)
     what = {name: task.get(name) for name in ("case", "solver", "seed")}
     return {**what, **dict.fromkeys(FIGURES), **found}
-
-
-def _show(row: Row) -> None:
-    figures = [
-        f"{name} {value:.4f}" if isinstance(value, float) else f"{name} {value}"
-        for name, value in row.items()
-        if name not in ("case", "solver") and value is not None
-    ]
-    sys.stdout.write(f"{row['case']:14} {row['solver']:16} " + "  ".join(figures) + "\n")
-    sys.stdout.flush()
 
 
 if __name__ == "__main__":

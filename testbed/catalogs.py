@@ -65,16 +65,6 @@ class Catalog:
             .get("Item", {})
         )
 
-    def wait_for_run(self, other_than: str, seconds: float = 60) -> str:
-        """Wait until a run has its name; give it."""
-        deadline = time.monotonic() + seconds
-        while time.monotonic() < deadline:
-            run = self.lease().get("run_id", {}).get("S", other_than)
-            if run != other_than:
-                return str(run)
-            time.sleep(0.02)
-        raise AssertionError(f"{self.name}: no new run has a name")
-
     def settle(self, runs: int, seconds: float = 180) -> list[dict[str, Any]]:
         """Wait until this many runs have ended and the catalog is free."""
         deadline = time.monotonic() + seconds

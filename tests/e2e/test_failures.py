@@ -2,9 +2,8 @@
 
 import contextlib
 import json
-import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
@@ -107,11 +106,9 @@ def test_overdue_training(serving: Catalog, notices: Notices) -> None:
 
 def test_failed_endpoint_update(serving: Catalog, notices: Notices) -> None:
     before = serving.pointer()
-    spoiled = threading.Thread(target=spoil_the_model_once_judged, args=(serving, before["runId"]))
-    spoiled.start()
-    serving.configure(top_n=7)
-    manifest = ends_cleanly(serving, before, notices, "EndpointFailedError")
-    spoiled.join()
+    with the_model_spoiled_once_judged(serving):
+        serving.configure(top_n=7)
+        manifest = ends_cleanly(serving, before, notices, "EndpointFailedError")
     assert manifest["evaluation"]["verdict"] == "promoted"
     the_next_run_works(serving)
 
@@ -168,21 +165,50 @@ def status_of(catalog: Catalog, job: str) -> str:
     return str(client.describe_training_job(TrainingJobName=job)["TrainingJobStatus"])
 
 
-def spoil_the_model_once_judged(catalog: Catalog, serving_run: str) -> None:
-    """Damage the archive between the verdict and the endpoint's download of it.
+@contextlib.contextmanager
+def the_model_spoiled_once_judged(catalog: Catalog) -> Iterator[None]:
+    """Put into the state machine, between verdict and endpoint, a state that damages the archive.
 
-    Users are scored in between, so there is time; the names are known before, so none is lost.
+    A run of the session's other catalogs is left alone: the state is for this catalog's runs.
     """
-    client, bucket = catalog.stack.client("s3"), catalog.stack.outputs["ArtifactsBucketName"]
-    run = catalog.wait_for_run(other_than=serving_run)
-    factors = f"runs/{catalog.name}/{run}/factors/factors.npz"
-    model = f"runs/{catalog.name}/{run}/model/matinee-{run}/output/model.tar.gz"
-    deadline = time.monotonic() + 120
-    while time.monotonic() < deadline:
-        with contextlib.suppress(ClientError):
-            client.head_object(Bucket=bucket, Key=factors)
-            client.put_object(Bucket=bucket, Key=model, Body=b"not an archive")
-            return
+    client, outputs = catalog.stack.client("stepfunctions"), catalog.stack.outputs
+    arn, bucket = outputs["StateMachineArn"], outputs["ArtifactsBucketName"]
+    catalog.stack.client("s3").put_object(
+        Bucket=bucket, Key=f"not-an-archive/{catalog.name}", Body=b"not an archive"
+    )
+    definition = client.describe_state_machine(stateMachineArn=arn)["definition"]
+    changed = json.loads(definition)
+    archive = f"runs/{catalog.name}/{{}}/model/matinee-{{}}/output/model.tar.gz"
+    changed["States"]["Is it this catalog?"] = {
+        "Type": "Choice",
+        "Choices": [
+            {
+                "Variable": "$.catalog",
+                "StringEquals": catalog.name,
+                "Next": "Spoil the model",
+            }
+        ],
+        "Default": "Update endpoint",
+    }
+    changed["States"]["Spoil the model"] = {
+        "Type": "Task",
+        "Resource": "arn:aws:states:::aws-sdk:s3:copyObject",
+        "Parameters": {
+            "Bucket": bucket,
+            "CopySource": f"{bucket}/not-an-archive/{catalog.name}",
+            "Key.$": f"States.Format('{archive}', $.encoding.runId, $.encoding.runId)",
+        },
+        "ResultPath": None,
+        "Next": "Update endpoint",
+    }
+    choice = changed["States"]["Is there a new like model?"]["Choices"][0]
+    assert choice["Next"] == "Update endpoint"
+    choice["Next"] = "Is it this catalog?"
+    client.update_state_machine(stateMachineArn=arn, definition=json.dumps(changed))
+    try:
+        yield
+    finally:
+        client.update_state_machine(stateMachineArn=arn, definition=definition)
 
 
 def test_an_error_keeps_its_class_name_on_its_way(stack: Stack) -> None:

@@ -13,7 +13,7 @@ from recommender.dataset.vocabulary import Vocabulary
 from recommender.features import Integers
 from recommender.model.seen_items import SeenItems
 from recommender.ratings.form import RatingForm
-from recommender.ratings.identifiers import IdTable
+from recommender.ratings.identifiers import NULL_WORDS, IdTable
 from recommender.ratings.reading import read_ratings
 from recommender.ratings.rejects import Reject, RejectLog
 from recommender.ratings.table import RatingRows, RatingsBuilder
@@ -182,7 +182,8 @@ def seen_of(users: Integers, items: Integers, n_users: int) -> SeenItems:
 
 def distinct_rows() -> st.SearchStrategy[list[Row]]:
     """Ratings of distinct pairs, at distinct times."""
-    ids = st.text(st.characters(exclude_categories=["Cc", "Cs", "Z"]), min_size=1, max_size=4)
+    ids = st.text(st.characters(exclude_categories=["Cc", "Cf", "Cs", "Z"]), min_size=1, max_size=4)
+    ids = ids.filter(lambda one: one not in NULL_WORDS)
     pairs = st.lists(st.tuples(ids, ids), min_size=4, max_size=40, unique=True)
     return pairs.map(
         lambda drawn: [(user, item, float(at % 3), at) for at, (user, item) in enumerate(drawn)]

@@ -2,6 +2,7 @@
 
 import datetime as dt
 import math
+import re
 import uuid
 from decimal import Decimal
 from typing import NamedTuple
@@ -13,6 +14,14 @@ import pyarrow.compute as pc
 EPOCH = dt.datetime(1970, 1, 1, tzinfo=dt.UTC)
 UNITS = {"s": 1, "ms": 10**3, "us": 10**6, "ns": 10**9}
 NO_TIME = -1
+_AROUND = re.compile(
+    "^[\\s\ufeff\u200b-\u200f\u2060\u00ad]+|[\\s\ufeff\u200b-\u200f\u2060\u00ad]+$"
+)
+_WHOLE = re.compile(r"^(-?[0-9]+)\.0+$")
+_NULLS = {
+    *("\\N", "NULL", "Null", "null", "None", "nan", "NaN", "NAN"),
+    *("<NA>", "NaT", "#N/A", "#NULL!"),
+}
 
 
 class Meaning(NamedTuple):
@@ -52,11 +61,15 @@ def spelled(value: object) -> str | None:
             value = value.decode()
         except UnicodeDecodeError:
             return None
+    if isinstance(value, float) and value.is_integer():
+        value = int(value)
     if isinstance(value, int | uuid.UUID | Decimal):
         return str(value)
     if not isinstance(value, str):
         return None
-    text = value.strip()
+    text = _WHOLE.sub(r"\1", _AROUND.sub("", value))
+    if text in _NULLS:
+        return None
     writable = not any(ord(c) < 32 or 127 <= ord(c) < 160 for c in text)
     return text if writable and len(text) <= 256 else None
 

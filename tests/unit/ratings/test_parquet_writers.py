@@ -220,7 +220,7 @@ CANNOT = {
 }
 WAYS = [(writer, options) for writer, (_, ways) in WRITERS.items() for options in ways]
 SAMPLES = ("usual", "nulls", "texts of numbers")
-UNREADABLE = {"floats as ids", "no rows"}
+UNREADABLE = {"no rows"}
 
 
 def check(data: bytes) -> bool:

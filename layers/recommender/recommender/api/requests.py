@@ -159,6 +159,8 @@ def _pair(at: int, pair: object) -> tuple[str, str]:
 
 
 def _identifier(where: str, value: object) -> str:
+    if isinstance(value, float) and value.is_integer():
+        value = int(value)
     if isinstance(value, int) and not isinstance(value, bool):
         value = str(value)
     if not isinstance(value, str) or not 1 <= len(value) <= MAX_ID_LENGTH:

@@ -12,15 +12,19 @@ from recommender.formats.delimited import (
     Spellings,
     cells_of,
     find_columns,
+    first_cells_count,
+    has_one_more,
     records,
+    surplus_of,
 )
 from recommender.formats.json_rows import id_of, json_object
-from recommender.formats.uploads import text_of
-from recommender.ratings.identifiers import id_problem
+from recommender.formats.uploads import decoded, text_of
+from recommender.ratings.identifiers import canonical_id, id_problem
 from recommender.ratings.table import COLUMN_NAMES as RATING_COLUMNS
 
 ALWAYS_ALLOWED_REJECTS = 10
 REJECT_LIMIT = 0.1
+_SAMPLE_ROWS = 100
 """A file is refused when more of its rows, and more than the ten that always may, are unusable."""
 
 COLUMN_NAMES: Spellings = {
@@ -91,19 +95,15 @@ def read_sheet(key: str, data: bytes, noun: str) -> Sheet:
 
     Args:
         key: the file's key, for messages.
-        data: the file's bytes, perhaps gzipped; UTF-8, or Latin-1 (as MovieLens' are) where that
-            fails.
+        data: the file's bytes, perhaps gzipped; UTF-8, or Windows-1252 in lines that are not
+            (MovieLens' are Latin-1, of which that is an extension in all that texts hold).
         noun: "item" or "user": what its ids are ids of.
 
     Raises:
         MalformedItemsError: this is not such a file.
     """
     text = text_of(data, partial(MalformedItemsError, key))
-    try:
-        lines = text.decode().split("\n")
-    except UnicodeDecodeError:
-        lines = text.decode("latin-1").split("\n")
-    lines = [line.rstrip("\r") for line in lines]
+    lines = [decoded(line).rstrip("\r") for line in text.split(b"\n")]
     filled = [(number, line) for number, line in enumerate(lines, 1) if line and not line.isspace()]
     if not filled:
         raise MalformedItemsError(key, 1, "the file holds blank lines only")
@@ -150,8 +150,21 @@ def _with_header(key: str, lines: Sequence[str], first: int, delimiter: str, nou
     found = find_columns(names, COLUMN_NAMES)
     title_at = found.get("title")
     usual = 1 if delimiter in _HEADERLESS_DELIMITERS else None
-    body = records(lines[first:], delimiter, first + 1)
-    rows = [_row(one, found[noun], usual if title_at is None else title_at) for one in body]
+    body = list(records(lines[first:], delimiter, first + 1))
+    while names and not names[-1]:
+        names = names[:-1]
+    # Titles with commas in them make rows too long as well; but those have no second id.
+    cells = [one.cells for one in body[:_SAMPLE_ROWS] if one.cells is not None]
+    shift = int(
+        has_one_more(names, cells)
+        and first_cells_count(cells)
+        and all(len(row[found[noun] + 1].split()) == 1 for row in cells)
+    )
+    if shift:
+        body = [one._replace(cells=one.cells and one.cells[1:]) for one in body]
+    rows = [
+        _row(one, found[noun], usual if title_at is None else title_at, len(names)) for one in body
+    ]
     return Sheet(key, noun, names, found[noun], 0, title_at is not None, rows)
 
 
@@ -165,10 +178,13 @@ def _without_header(
     return Sheet(key, noun, names, 0, width if names else 0, "title" in names, rows)
 
 
-def _row(record: Record, id_at: int, title_at: int | None) -> Row:
+def _row(record: Record, id_at: int, title_at: int | None, most: int = 0) -> Row:
     cells = record.cells
     if cells is None:
         return Row(record.line, "", "", (), "has quotation marks that do not pair up")
+    surplus = surplus_of(cells, most, header=True) if most else ""
+    if surplus:
+        return Row(record.line, "", "", cells, surplus)
     if len(cells) <= id_at:
         return Row(record.line, "", "", cells, "has too few fields")
     title = cells[title_at] if title_at is not None and title_at < len(cells) else ""
@@ -225,7 +241,7 @@ def usable_id(row: Row, noun: str) -> str:
     """
     if row.problem:
         raise ValueError(row.problem)
-    one = row.id.strip()
+    one = canonical_id(row.id)
     problem = id_problem(one)
     if problem:
         raise ValueError(f"{noun} id {problem}")

@@ -3,6 +3,8 @@
 import json
 from collections.abc import Mapping
 
+_EXACT = 1 << 53  # beyond it, neighbouring whole numbers are one float
+
 
 def json_object(line: str) -> Mapping[str, object]:
     """Read the object on a line.
@@ -24,7 +26,7 @@ def json_object(line: str) -> Mapping[str, object]:
 
 
 def id_of(value: object, noun: str) -> str:
-    """Read an id: a string as it stands, or an integer.
+    """Read an id: a string as it stands, or a whole number.
 
     Raises:
         ValueError: it is neither; the message ends a sentence about the row.
@@ -33,6 +35,8 @@ def id_of(value: object, noun: str) -> str:
         return value
     if isinstance(value, int) and not isinstance(value, bool):
         return str(value)
+    if isinstance(value, float) and value.is_integer() and abs(value) <= _EXACT:
+        return str(int(value))
     raise ValueError(f"{noun} id is {kind_of(value)}, not a string or an integer")
 
 

@@ -50,6 +50,17 @@ def text_of(data: bytes, refuse: Refuse) -> bytes:
     return b"".join(text_chunks(unzipped(iter([data]), refuse), refuse))
 
 
+def decoded(line: bytes) -> str:
+    """Decode a line: UTF-8; or Windows-1252, which every byte that is left of it stands for."""
+    try:
+        return line.decode()
+    except UnicodeDecodeError:
+        try:
+            return line.decode("cp1252")
+        except UnicodeDecodeError:  # five bytes mean nothing there
+            return line.decode("latin-1")
+
+
 def unzipped(chunks: Iterator[bytes], refuse: Refuse) -> Iterator[bytes]:
     """Undo gzip, if that is what an upload is packed with, as it streams in.
 

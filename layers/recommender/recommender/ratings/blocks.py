@@ -68,6 +68,8 @@ def read_alike_rows(block: bytes, layout: Layout, numbers: WordTable) -> AlikeRo
     positions = layout.positions
     if grid.width <= max(at for role, at in positions.items() if role != "timestamp"):
         return None
+    if layout.most and any(grid.column(at).longest for at in range(layout.most, grid.width)):
+        return None
     value_at = positions.get("rating", positions.get("count"))
     return AlikeRows(
         _ids(grid.column(positions["user"])),

@@ -1,12 +1,15 @@
 """How a text file of ratings is written: its separator and its columns, told from its head."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 from recommender.errors import MalformedRatingsError
-from recommender.formats.delimited import DELIMITERS, Layout, cells_of
+from recommender.formats.delimited import DELIMITERS, Layout, cells_of, normalised
+from recommender.formats.openings import header_at, past_comments, said_separator
 from recommender.ratings.feedback import EXPLICIT
 from recommender.ratings.form import RatingForm
 from recommender.ratings.interactions import (
+    Sample,
     by_header,
     detect_interactions,
     is_number,
@@ -15,10 +18,16 @@ from recommender.ratings.interactions import (
 )
 from recommender.ratings.kinds import ONE_KIND
 from recommender.ratings.rows import lines_of
-from recommender.ratings.table import EXPECTED, INTERACTION_COLUMNS, REQUIRED_COLUMNS
+from recommender.ratings.table import (
+    COLUMN_NAMES,
+    EXPECTED,
+    INTERACTION_COLUMNS,
+    REQUIRED_COLUMNS,
+)
 
 SAMPLE_BYTES = 256 << 10
 _SAMPLE_LINES = 100
+_MATRIX_COLUMNS = 6
 
 
 def sample_of(head: bytes, *, whole: bool) -> list[tuple[int, str]]:
@@ -28,6 +37,75 @@ def sample_of(head: bytes, *, whole: bool) -> list[tuple[int, str]]:
         lines.pop()  # cut off by the end of the sample
     numbered = [(n, line) for n, line in enumerate(lines, 1) if line and not line.isspace()]
     return numbered[:_SAMPLE_LINES]
+
+
+def find_table(key: str, sample: Sample, form: RatingForm) -> tuple[Sample, RatingForm]:
+    """Pass over what stands before the table: Excel's ``sep=``, comments, titles.
+
+    Returns:
+        The lines from the header on, or from the first row if no line is one; and the form, with
+        the separator that the file itself names.
+
+    Raises:
+        MalformedRatingsError: there is nothing else, or a line names the columns and a row of
+            ratings stands before it.
+    """
+    said = said_separator(sample[0][1])
+    if said:
+        if len(sample) == 1:
+            raise MalformedRatingsError(
+                key, sample[0][0], f"the file holds nothing but {sample[0][1].strip()!r}"
+            )
+        sample = sample[1:]
+        form = form if form.separator else replace(form, separator=said)
+    separators = (form.separator,) if form.separator else DELIMITERS
+
+    def is_row(line: str) -> bool:
+        return any(_is_row(cells_of(line, one), form.positions) for one in separators)
+
+    def is_header(cells: Sequence[str]) -> bool:
+        return _names_columns(cells, form)
+
+    header = None if form.has_positions else header_at(sample, separators, is_header)
+    if header is None:
+        return past_comments(sample, is_row), form
+    place, separator = header
+    columns = cells_of(sample[place][1], separator)
+    for line, text in sample[:place]:
+        cells = cells_of(text, separator)
+        if len(cells) == len(columns) and _is_row(cells, _roles(columns, form)):
+            raise MalformedRatingsError(
+                key,
+                sample[place][0],
+                f"this line names the columns, and line {line} before it looks like a row; "
+                "the header has to stand before the rows",
+            )
+    return sample[place:], form
+
+
+def _roles(names: Sequence[str], form: RatingForm) -> dict[str, int]:
+    """Which column is what, by names: of ratings, or of data without them if there are none."""
+    found = {} if form.is_implicit else form.find_columns(names)
+    if all(role in found for role in REQUIRED_COLUMNS):
+        return found
+    return form.find_interactions(names) if _may_lack_ratings(form) else found
+
+
+def _names_columns(cells: Sequence[str], form: RatingForm) -> bool:
+    """Whether cells are a header: they name user and item, and what the form says, no number."""
+    found = _roles(cells, form)
+    if not all(role in found for role in INTERACTION_COLUMNS) or any(map(is_number, cells)):
+        return False
+    return "rating" in found or _may_lack_ratings(form)
+
+
+def _is_row(cells: Sequence[str], positions: Mapping[str, int]) -> bool:
+    """Whether cells hold a user, an item and, where there is a column of them, a number."""
+    ids = [positions[role] for role in INTERACTION_COLUMNS]
+    number_at = positions.get("rating", positions.get("count"))
+    if len(cells) <= max(*ids, number_at or 0) or not all(cells[at].strip() for at in ids):
+        return False
+    return number_at is None or is_number(cells[number_at])
 
 
 def detect_layout(key: str, sample: Sequence[tuple[int, str]], form: RatingForm) -> Layout:
@@ -66,11 +144,42 @@ def detect_layout(key: str, sample: Sequence[tuple[int, str]], form: RatingForm)
         cells = cells_of(first_text, delimiter)
         header = not any(is_number(cell) for cell in cells) and len(sample) > 1
         return layout(delimiter, positions, header=header)
+    _refuse_matrix(key, sample, delimiter)
     ratings_follow = evidence[delimiter][0] > 0
     _refuse_unknown_header(key, sample[0], delimiter, headers, ratings_follow=ratings_follow)
     if evidence[delimiter] == (0, 0):
         raise _no_table(key, sample, delimiters, form)
     return layout(delimiter, positions, header=False)
+
+
+def _refuse_matrix(key: str, sample: Sequence[tuple[int, str]], delimiter: str) -> None:
+    """Refuse a file that has a column for each item: its third column is no rating of its second.
+
+    Raises:
+        MalformedRatingsError: it has many columns of numbers without names, or numbers as names.
+    """
+    line, text = sample[0]
+    first = [cell.strip() for cell in cells_of(text, delimiter)]
+    rows = [cells_of(other, delimiter) for _, other in sample]
+    many = sum(len(row) >= _MATRIX_COLUMNS and _numbers_in(row) >= len(row) - 1 for row in rows)
+    told = ""
+    if 2 * many > len(rows):
+        told = f"{len(rows[-1])} columns of numbers without names look like a matrix"
+    elif len(first) > 1 and _numbers_in(first[1:]) == len(first) - 1:
+        is_named = normalised(first[0]) in (*COLUMN_NAMES["user"], *COLUMN_NAMES["item"])
+        if is_named or (not first[0] and len(first) > len(REQUIRED_COLUMNS)):
+            told = f"a first line of {first[0]!r} and numbers looks like a pivot table"
+    if told:
+        raise MalformedRatingsError(
+            key,
+            line,
+            f"{told}, with a column for each item. Write a row for each rating: {EXPECTED}. If "
+            "the columns mean that, `columns` in config.json gives their numbers",
+        )
+
+
+def _numbers_in(cells: Sequence[str]) -> int:
+    return sum(map(is_number, cells))
 
 
 def _may_lack_ratings(form: RatingForm) -> bool:

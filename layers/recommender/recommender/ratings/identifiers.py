@@ -10,21 +10,53 @@ MAX_ID_LENGTH = 256
 _MOST_REMEMBERED = 1_000_000
 _PLAIN = re.compile(r"0|[1-9][0-9]{0,8}", re.ASCII)  # as a number is written, and no other way
 
+# What spreadsheets and dataframes make of a whole number: a column with a gap is one of fractions.
+_WHOLE_FRACTION = re.compile(r"(-?\d+)\.0+", re.ASCII)
+# Byte order marks inside joined files, zero-width characters of web pages: nobody sees them.
+_INVISIBLE = "\ufeff\u200b\u200c\u200d\u2060\u200e\u200f\u00ad"
+# How programs write that there is no value: SQL's and Spark's, pandas', R's, Python's, JSON's.
+NULL_WORDS = frozenset(
+    ("\\N", "NULL", "Null", "null", "None", "nan", "NaN", "NAN", "<NA>", "NaT", "#N/A", "#NULL!")
+)
+
 # Control characters break logs and file names; half a surrogate pair cannot be written as UTF-8.
 _UNWRITABLE = re.compile("[\x00-\x1f\x7f-\x9f\ud800-\udfff]")
+
+
+def canonical_id(cell: str) -> str:
+    """Write an id the one way in which it is known.
+
+    White space and invisible characters around it go, and a whole number is written without a
+    fraction: ``1`` and ``1.0`` are one user, whichever program wrote which file. All else stays.
+    """
+    text = cell.strip()
+    if text and (text[0] in _INVISIBLE or text[-1] in _INVISIBLE):
+        text = _stripped(text)
+    if text.endswith("0"):
+        whole = _WHOLE_FRACTION.fullmatch(text)
+        return whole.group(1) if whole else text
+    return text
+
+
+def _stripped(text: str) -> str:
+    while (shorter := text.strip().strip(_INVISIBLE)) != text:
+        text = shorter
+    return text
 
 
 def id_problem(text: str) -> str | None:
     """Say why a text cannot be an id.
 
     Args:
-        text: the candidate, already stripped of surrounding white space.
+        text: the candidate, as `canonical_id` writes it.
 
     Returns:
         The end of a sentence that begins with "user id" or "item id"; None for a usable id.
     """
     if not text:
         return "is empty"
+    if text in NULL_WORDS:
+        return f"is {text!r}, which says that there is none"
     if len(text) > MAX_ID_LENGTH:
         return f"is {len(text)} characters long; {MAX_ID_LENGTH} are allowed"
     unwritable = _UNWRITABLE.search(text)
@@ -57,7 +89,7 @@ class IdTable:
         Raises:
             ValueError: the cell holds no usable id; the message says why.
         """
-        text = cell.strip()
+        text = canonical_id(cell)
         code = self._spelled.get(text)
         if code is None:
             code = self._new_code(text)

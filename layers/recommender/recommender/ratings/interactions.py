@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 
 from recommender.errors import MalformedRatingsError
-from recommender.formats.delimited import DELIMITERS, Layout, cells_of
+from recommender.formats.delimited import DELIMITERS, Layout, cells_of, has_row_names
 from recommender.ratings.form import RatingForm
 from recommender.ratings.table import EXPECTED_OF_INTERACTIONS, INTERACTION_COLUMNS
 from recommender.ratings.values import NO_TIMESTAMP, read_rating, read_timestamp
@@ -30,7 +30,20 @@ def layout_of(
     # Most lines of a damaged file may be too short for a row.
     needed = 1 + max(positions[role] for role in required)
     width = max(widths.most_common(1)[0][0], needed)
-    return Layout(delimiter, positions, header, width)
+    if not header:
+        return Layout(
+            delimiter, positions, header, width, max(width, *(at + 1 for at in positions.values()))
+        )
+    names = cells_of(sample[0][1], delimiter)
+    while names and not names[-1].strip():
+        names.pop()
+    most = max(len(names), needed)
+    number_at = positions.get("rating", positions.get("count"))
+    rows = [cells_of(line, delimiter) for _, line in sample[1:]]
+    if number_at is not None and has_row_names(names, rows, number_at):
+        positions = {role: at + 1 for role, at in positions.items()}
+        most, width = most + 1, width + 1
+    return Layout(delimiter, positions, header, width, most)
 
 
 def is_number(cell: str) -> bool:

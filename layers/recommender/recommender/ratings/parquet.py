@@ -30,6 +30,7 @@ _NULL = -1  # instead of a value's place
 _INT64_LIMIT = 1 << 63
 
 Codes = npt.NDArray[np.int32]
+Numbers = npt.NDArray[np.integer | np.floating]
 Problems = tuple[npt.NDArray[np.bool_], Callable[[int], str]]
 """A flag for each row, and what tells why a flagged row cannot be used."""
 
@@ -166,7 +167,7 @@ def _codes(column: Column, table: IdTable, problems: list[Problems]) -> Codes:
                 reasons[place] = str(problem)
         known = np.array(codes, np.int32)
     elif values.dtype.kind == "f":
-        raise ParquetError(f"has fractions as {table.noun} ids; write integers or texts")
+        known = _codes_of_floats(values, table, reasons)
     elif values.size and int(values.min()) >= 0 and int(values.max()) < IdTable.MOST_PLAIN:
         known = values.astype(np.int32)
     else:
@@ -176,6 +177,23 @@ def _codes(column: Column, table: IdTable, problems: list[Problems]) -> Codes:
     found = np.append(known, np.int32(_UNUSABLE))[which]
     problems.append((found == _UNUSABLE, lambda row: reasons[int(which[row])]))
     return found
+
+
+def _codes_of_floats(values: Numbers, table: IdTable, reasons: dict[int, str]) -> Codes:
+    """Read whole numbers that were written as fractions, as a column of integers with gaps is."""
+    wide = values.astype(np.float64)
+    # Beyond it, neighbouring whole numbers are one float, and two users would be.
+    exact = 2 << np.finfo(values.dtype.name).nmant
+    codes = np.full(wide.size, _UNUSABLE, np.int32)
+    whole = (np.abs(wide) <= exact) & (np.floor(wide) == wide)
+    for place in np.flatnonzero(~whole).tolist():
+        value = float(wide[place])
+        what = "is null" if np.isnan(value) else f"{value:g} is no whole number that is exact"
+        reasons[place] = f"{table.noun} id {what}"
+    distinct, which = np.unique(wide[whole].astype(np.int64), return_inverse=True)
+    known = np.array([table.add(str(one)) for one in distinct.tolist()], np.int32)
+    codes[whole] = known[which]
+    return codes
 
 
 def _values(

@@ -10,7 +10,7 @@ from recommender.formats.lines import Blocks, count_lines
 from recommender.formats.uploads import PARQUET_MAGIC, peek, text_chunks, unzipped
 from recommender.lookahead import ahead
 from recommender.ratings.blocks import AlikeRows, add_alike_rows, read_alike_rows
-from recommender.ratings.detection import SAMPLE_BYTES, detect_layout, sample_of
+from recommender.ratings.detection import SAMPLE_BYTES, detect_layout, find_table, sample_of
 from recommender.ratings.feedback import EXPLICIT, IMPLICIT
 from recommender.ratings.form import RatingForm
 from recommender.ratings.kinds import ONE_KIND, understand
@@ -76,10 +76,10 @@ def _read_text(
         understand(into, IMPLICIT if form.is_implicit else json_feedback(lines, form), form)
         _read_json(blocks, form, into)
     else:
-        layout = detect_layout(into.key, sample, form)
+        table, form = find_table(into.key, sample, form)
+        layout = detect_layout(into.key, table, form)
         understand(into, EXPLICIT if "rating" in layout.positions else IMPLICIT, form)
-        if layout.header:
-            blocks.skip_lines(sample[0][0])
+        blocks.skip_lines(table[0][0] - (0 if layout.header else 1))
         _TableReader(layout, into, threads).read(blocks)
 
 

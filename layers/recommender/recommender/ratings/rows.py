@@ -9,7 +9,7 @@ from recommender.formats.delimited import Layout, Records, cells_of
 from recommender.formats.json_rows import id_of, json_object, kind_of
 from recommender.ratings.feedback import EXPLICIT, IMPLICIT
 from recommender.ratings.form import RatingForm
-from recommender.ratings.identifiers import id_problem
+from recommender.ratings.identifiers import canonical_id, id_problem
 from recommender.ratings.interactions import may_be_ratings
 from recommender.ratings.table import INTERACTION_COLUMNS, REQUIRED_COLUMNS, RatingsBuilder
 from recommender.ratings.values import NO_TIMESTAMP, read_timestamp
@@ -72,6 +72,7 @@ def read_delimited(
     user_at, item_at = (layout.positions[role] for role in INTERACTION_COLUMNS)
     time_at = layout.positions.get("timestamp", _NO_COLUMN)
     needed = 1 + max(at for role, at in layout.positions.items() if role != "timestamp")
+    most = layout.most or _NO_COLUMN
     value_of = _value_reader(layout, into)
     is_row = partial(_is_row, layout, into)
     rows = Records(lines, layout.delimiter, first_line, more_follow=more_follow, is_row=is_row)
@@ -87,6 +88,10 @@ def read_delimited(
         if len(cells) < needed:
             found = f"{len(cells)} field" + ("s" if len(cells) > 1 else "")
             into.reject(record.line, f"has {found}, at least {needed} are needed", text)
+            continue
+        surplus = len(cells) > most and layout.surplus_of(cells)
+        if surplus:
+            into.reject(record.line, surplus, text)
             continue
         try:
             value = value_of(cells)
@@ -124,7 +129,7 @@ def _is_row(layout: Layout, into: RatingsBuilder, line: str) -> bool:
     if len(cells) != layout.width or line.count('"') % 2:
         return False
     user, item = (cells[layout.positions[role]] for role in INTERACTION_COLUMNS)
-    if id_problem(user.strip()) or id_problem(item.strip()):
+    if id_problem(canonical_id(user)) or id_problem(canonical_id(item)):
         return False
     try:
         _value_reader(layout, into)(cells)

@@ -8,16 +8,14 @@ from typing import NamedTuple
 from recommender.errors import MalformedItemsError
 from recommender.formats.delimited import (
     DELIMITERS,
-    Record,
     Spellings,
-    cells_of,
     find_columns,
     first_cells_count,
     has_one_more,
-    records,
     surplus_of,
 )
 from recommender.formats.json_rows import id_of, json_object
+from recommender.formats.quoting import Record, cells_of, detect_quoting, records
 from recommender.formats.uploads import decoded, text_of
 from recommender.ratings.identifiers import canonical_id, id_problem
 from recommender.ratings.table import COLUMN_NAMES as RATING_COLUMNS
@@ -150,7 +148,8 @@ def _with_header(key: str, lines: Sequence[str], first: int, delimiter: str, nou
     found = find_columns(names, COLUMN_NAMES)
     title_at = found.get("title")
     usual = 1 if delimiter in _HEADERLESS_DELIMITERS else None
-    body = list(records(lines[first:], delimiter, first + 1))
+    quoting = detect_quoting(lines[first - 1 : first + _SAMPLE_ROWS], delimiter)
+    body = list(records(lines[first:], delimiter, first + 1, quoting))
     while names and not names[-1]:
         names = names[:-1]
     # Titles with commas in them make rows too long as well; but those have no second id.

@@ -3,7 +3,8 @@
 import re
 from collections.abc import Callable, Sequence
 
-from recommender.formats.delimited import DELIMITERS, cells_of
+from recommender.formats.delimited import DELIMITERS
+from recommender.formats.quoting import cells_of
 
 Numbered = Sequence[tuple[int, str]]
 """Lines that are not blank, each with its number."""

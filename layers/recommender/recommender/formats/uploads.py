@@ -97,11 +97,19 @@ def text_chunks(chunks: Iterator[bytes], refuse: Refuse) -> Iterator[bytes]:
     head, chunks = _past_blank_start(head, chunks)
     _refuse_what_is_no_table(head, refuse)
     marked = len(codecs.BOM_UTF8) if head.startswith(codecs.BOM_UTF8) else 0
-    ends_with_returns = b"\r" in head and b"\n" not in head
+    ends_with_returns = _ends_with_returns(head)
     for chunk in chunks:
         text = chunk[marked:]
         marked = 0
         yield text.replace(b"\r", b"\n") if ends_with_returns else text
+
+
+def _ends_with_returns(head: bytes) -> bool:
+    """Whether lines end with carriage returns alone; what quoted cells hold does not count."""
+    if b"\r" not in head:
+        return False
+    outside = b"".join(head.replace(b"\r\n", b"\n").split(b'"')[::2])
+    return outside.count(b"\r") > outside.count(b"\n")
 
 
 def peek(chunks: Iterator[bytes], size: int) -> tuple[bytes, Iterator[bytes]]:

@@ -7,6 +7,7 @@ import numpy.typing as npt
 
 from recommender.formats.cells import MOST_DIGITS, Column, Grid, WordTable, grid_of
 from recommender.formats.delimited import Layout
+from recommender.formats.quoting import BACKSLASH, LITERAL
 from recommender.ratings.identifiers import IdTable
 from recommender.ratings.table import RatingRows, RatingsBuilder
 from recommender.ratings.values import NO_TIMESTAMP, read_timestamp
@@ -58,7 +59,9 @@ def read_alike_rows(block: bytes, layout: Layout, numbers: WordTable) -> AlikeRo
     Returns:
         None if the block holds something that needs a closer look.
     """
-    quotable = len(layout.delimiter) == 1
+    quotable = len(layout.delimiter) == 1 and layout.quoting != LITERAL
+    if layout.quoting == BACKSLASH and b"\\" in block:
+        return None
     block, delimiter = _with_one_byte_delimiter(block, layout.delimiter)
     if not delimiter or b"\0" in block or not _is_utf8(block):
         return None

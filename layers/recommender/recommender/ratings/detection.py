@@ -4,8 +4,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from recommender.errors import MalformedRatingsError
-from recommender.formats.delimited import DELIMITERS, Layout, cells_of, normalised
+from recommender.formats.delimited import DELIMITERS, Layout, normalised
 from recommender.formats.openings import header_at, past_comments, said_separator
+from recommender.formats.quoting import cells_of
 from recommender.ratings.feedback import EXPLICIT
 from recommender.ratings.form import RatingForm
 from recommender.ratings.interactions import (

@@ -4,7 +4,8 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 
 from recommender.errors import MalformedRatingsError
-from recommender.formats.delimited import DELIMITERS, Layout, cells_of, has_row_names
+from recommender.formats.delimited import DELIMITERS, Layout, has_row_names
+from recommender.formats.quoting import Records, cells_of, detect_quoting
 from recommender.ratings.form import RatingForm
 from recommender.ratings.table import EXPECTED_OF_INTERACTIONS, INTERACTION_COLUMNS
 from recommender.ratings.values import NO_TIMESTAMP, read_rating, read_timestamp
@@ -26,24 +27,25 @@ def layout_of(
     header: bool,
 ) -> Layout:
     """Put a layout together; its lines are as wide as most of the sample's are."""
-    widths = Counter(len(cells_of(line, delimiter)) for _, line in sample)
+    texts = [line for _, line in sample]
+    quoting = detect_quoting(texts, delimiter)
+    found = Records(texts, delimiter, 1, quoting=quoting, more_follow=True)
+    rows = [one.cells for one in found if one.cells is not None]
     # Most lines of a damaged file may be too short for a row.
     needed = 1 + max(positions[role] for role in required)
-    width = max(widths.most_common(1)[0][0], needed)
+    width = max(Counter(map(len, rows)).most_common(1)[0][0] if rows else 0, needed)
     if not header:
-        return Layout(
-            delimiter, positions, header, width, max(width, *(at + 1 for at in positions.values()))
-        )
-    names = cells_of(sample[0][1], delimiter)
+        most = max(width, *(at + 1 for at in positions.values()))
+        return Layout(delimiter, positions, header, width, most, quoting)
+    names = cells_of(texts[0], delimiter)
     while names and not names[-1].strip():
         names.pop()
     most = max(len(names), needed)
     number_at = positions.get("rating", positions.get("count"))
-    rows = [cells_of(line, delimiter) for _, line in sample[1:]]
-    if number_at is not None and has_row_names(names, rows, number_at):
+    if number_at is not None and has_row_names(names, rows[1:], number_at):
         positions = {role: at + 1 for role, at in positions.items()}
         most, width = most + 1, width + 1
-    return Layout(delimiter, positions, header, width, most)
+    return Layout(delimiter, positions, header, width, most, quoting)
 
 
 def is_number(cell: str) -> bool:

@@ -22,6 +22,7 @@ from recommender.ratings.table import (
     RatingsBuilder,
 )
 
+_MOST_OPEN_BYTES = 64 << 20  # a cell in quotation marks that is longer is none
 _SMALLEST_BLOCK = 16 << 10  # below this, rows one by one are as fast
 
 _ANY_FORM = RatingForm()
@@ -88,7 +89,8 @@ class _TableReader:
 
     def __init__(self, layout: Layout, into: RatingsBuilder, threads: Executor | None) -> None:
         self._layout, self._into, self._threads = layout, into, threads
-        self._open = b""  # lines whose quotation mark may be closed by the next block
+        self._open: list[bytes] = []  # lines whose quotation mark may be closed by the next block
+        self._open_bytes = self._tried_bytes = 0
         self._line = 1
 
     def read(self, blocks: Blocks) -> None:
@@ -97,8 +99,7 @@ class _TableReader:
         for block, rows in ahead(self._alike, blocks, self._threads):
             self._add(block, rows, more_follow=True)
         if self._open:
-            block, self._open = self._open, b""
-            read_delimited(block, self._layout, self._line, self._into)
+            read_delimited(b"".join(self._open), self._layout, self._line, self._into)
 
     def _alike(self, block: bytes) -> AlikeRows | None:
         return read_alike_rows(block, self._layout, self._into.numbers)
@@ -106,8 +107,13 @@ class _TableReader:
     def _add(self, block: bytes, rows: AlikeRows | None, *, more_follow: bool) -> None:
         was_open = bool(self._open)
         if was_open:
-            block, rows = self._open + block, None
-            self._open = b""
+            self._open.append(block)
+            self._open_bytes += len(block)
+            if self._open_bytes < 2 * self._tried_bytes:
+                return  # each try reads all again: as many bytes more make that linear
+            block, rows = b"".join(self._open), None
+            more_follow = more_follow and self._open_bytes < _MOST_OPEN_BYTES
+            self._open = []
         if rows is not None and add_alike_rows(rows, self._line, self._into):
             self._line += rows.timestamps.size
             return
@@ -123,7 +129,11 @@ class _TableReader:
         self._into.flush()
         self._line += lines - left
         if left:
-            self._open = b"".join(block.splitlines(keepends=True)[-left:])
+            at = len(block)
+            for _ in range(left):
+                at = block.rfind(b"\n", 0, at - 1) + 1
+            self._open = [block[at:]]
+            self._open_bytes = self._tried_bytes = len(block) - at
 
 
 def _read_json(blocks: Blocks, form: RatingForm, into: RatingsBuilder) -> None:

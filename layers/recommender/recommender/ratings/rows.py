@@ -2,14 +2,13 @@
 
 import sys
 from collections.abc import Callable, Mapping, Sequence
-from functools import partial
 from typing import Final
 
-from recommender.formats.delimited import Layout, Records, cells_of
+from recommender.formats.delimited import Layout
 from recommender.formats.json_rows import id_of, json_object, kind_of
+from recommender.formats.quoting import Records
 from recommender.ratings.feedback import EXPLICIT, IMPLICIT
 from recommender.ratings.form import RatingForm
-from recommender.ratings.identifiers import canonical_id, id_problem
 from recommender.ratings.interactions import may_be_ratings
 from recommender.ratings.table import INTERACTION_COLUMNS, REQUIRED_COLUMNS, RatingsBuilder
 from recommender.ratings.values import NO_TIMESTAMP, read_timestamp
@@ -74,8 +73,14 @@ def read_delimited(
     needed = 1 + max(at for role, at in layout.positions.items() if role != "timestamp")
     most = layout.most or _NO_COLUMN
     value_of = _value_reader(layout, into)
-    is_row = partial(_is_row, layout, into)
-    rows = Records(lines, layout.delimiter, first_line, more_follow=more_follow, is_row=is_row)
+    rows = Records(
+        lines,
+        layout.delimiter,
+        first_line,
+        quoting=layout.quoting,
+        more_follow=more_follow,
+        fits=lambda cells: len(cells) >= needed and not layout.surplus_of(cells),
+    )
     for record in rows:
         cells, text = record.cells, record.text
         damage = None if sound else damage_in(text)
@@ -121,21 +126,6 @@ def _value_reader(layout: Layout, into: RatingsBuilder) -> Callable[[Sequence[st
     if rating_at is None:
         return lambda cells: weight(cells[event_at])
     return lambda cells: into.value(cells[rating_at]) * weight(cells[event_at])
-
-
-def _is_row(layout: Layout, into: RatingsBuilder, line: str) -> bool:
-    """Whether a line is a row by itself, of as many cells as the file's lines have."""
-    cells = cells_of(line, layout.delimiter)
-    if len(cells) != layout.width or line.count('"') % 2:
-        return False
-    user, item = (cells[layout.positions[role]] for role in INTERACTION_COLUMNS)
-    if id_problem(canonical_id(user)) or id_problem(canonical_id(item)):
-        return False
-    try:
-        _value_reader(layout, into)(cells)
-    except ValueError:
-        return False
-    return True
 
 
 def read_json_lines(block: bytes, first_line: int, into: RatingsBuilder, form: RatingForm) -> None:

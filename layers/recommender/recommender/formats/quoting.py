@@ -1,0 +1,184 @@
+"""A line's way into cells: what quotation marks mean, and cells that go over several lines."""
+
+import csv
+import re
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from itertools import islice
+from typing import Final, Literal, NamedTuple
+
+Quoting = Literal["doubled", "backslash", "literal"]
+DOUBLED: Final = "doubled"
+"""RFC 4180: a mark within a quoted cell is written twice."""
+BACKSLASH: Final = "backslash"
+"""A mark within a quoted cell has a backslash before it, as Spark and Hadoop write by default."""
+LITERAL: Final = "literal"
+"""A mark is a character as any other."""
+
+_MOST_BYTES_OF_A_CELL = 64 << 20
+_ESCAPED = re.compile(r'\\(["\\])')
+
+csv.field_size_limit(_MOST_BYTES_OF_A_CELL)
+
+
+class Record(NamedTuple):
+    """One row of a file: its first line's number, its text as written, its cells.
+
+    ``cells`` is None if a quotation mark opens a cell and nothing closes it as it should.
+    """
+
+    line: int
+    text: str
+    cells: list[str] | None
+
+
+class Records:
+    """Splits lines into rows of cells; blank lines are passed over.
+
+    A cell in quotation marks may hold the delimiter and go over any number of lines.
+
+    Attributes:
+        unread: after the iteration, the index of the first line that belongs to a row whose
+            quotation marks are still open; the number of lines if there is none.
+    """
+
+    def __init__(
+        self,
+        lines: Sequence[str],
+        delimiter: str,
+        first_line: int,
+        *,
+        quoting: Quoting = DOUBLED,
+        more_follow: bool = False,
+        fits: Callable[[Sequence[str]], bool] | None = None,
+    ) -> None:
+        """Look at lines.
+
+        Args:
+            lines: without their line ends.
+            delimiter: what stands between two cells; quotation marks mean nothing beside ``::``.
+            first_line: the number of ``lines[0]``.
+            quoting: what quotation marks mean.
+            more_follow: whether a row that is open at the end may be closed by later lines.
+            fits: whether cells can be a row. Lines that make none together are rows each by
+                itself: a stray quotation mark would take all up to the next one with it.
+        """
+        self._lines, self._delimiter, self._first_line = lines, delimiter, first_line
+        self._quoting, self._more_follow, self._fits = quoting, more_follow, fits
+        self.unread = 0
+
+    def __iter__(self) -> Iterator[Record]:
+        lines, delimiter = self._lines, self._delimiter
+        quotable = len(delimiter) == 1 and self._quoting != LITERAL
+        while self.unread < len(lines):
+            text = lines[self.unread]
+            number, taken = self._first_line + self.unread, 1
+            if quotable and '"' in text:
+                cells, _ = _read_quoted([text], delimiter, self._quoting)
+                if cells is None:
+                    rest = islice(lines, self.unread, None)
+                    cells, taken = _read_quoted(rest, delimiter, self._quoting, strict=True)
+                    if taken > len(lines) - self.unread:  # open to the end
+                        if self._more_follow:
+                            return
+                        cells = None
+                    if cells is None or (self._fits is not None and not self._fits(cells)):
+                        cells, taken = None, 1
+                    text = "\n".join(lines[self.unread : self.unread + taken])
+                self.unread += taken
+                yield Record(number, text, cells)
+                continue
+            self.unread += taken
+            if text and not text.isspace():
+                yield Record(number, text, text.split(delimiter))
+
+
+def records(
+    lines: Sequence[str], delimiter: str, first_line: int, quoting: Quoting = DOUBLED
+) -> Iterator[Record]:
+    """Split all the lines there are into rows of cells, as `Records` does."""
+    return iter(Records(lines, delimiter, first_line, quoting=quoting))
+
+
+def cells_of(line: str, delimiter: str) -> list[str]:
+    """Split one line; a quotation mark that is not closed ends with the line."""
+    if '"' not in line or len(delimiter) > 1:
+        return line.split(delimiter)
+    cells, _ = _read_quoted([line], delimiter, DOUBLED)
+    return cells or line.split(delimiter)
+
+
+def detect_quoting(lines: Sequence[str], delimiter: str) -> Quoting:
+    """Tell what quotation marks mean from the first lines of a file.
+
+    That under which most lines belong to rows of the usual width. Marks are taken literally only
+    between tabs, where programs write them so, if that is better and none stands around a cell.
+
+    Args:
+        lines: the file's first ones, without their line ends; the last may be within a cell.
+        delimiter: what stands between two cells.
+    """
+    if len(delimiter) > 1 or not any('"' in line for line in lines):
+        return DOUBLED
+    ways: list[Quoting] = [DOUBLED]
+    if any('\\"' in line for line in lines):
+        ways.append(BACKSLASH)
+    cells = (cell.strip() for line in lines for cell in line.split(delimiter))
+    if delimiter == "\t" and not any(
+        len(cell) > 1 and cell[0] == cell[-1] == '"' for cell in cells
+    ):
+        ways.append(LITERAL)
+    return max(ways, key=lambda way: _alike(lines, delimiter, way))
+
+
+def _alike(lines: Sequence[str], delimiter: str, quoting: Quoting) -> int:
+    """How many lines belong to rows of the most usual width, less those of no row."""
+    widths: Counter[int] = Counter()
+    broken = 0
+    for record in Records(lines, delimiter, 1, quoting=quoting, more_follow=True):
+        if record.cells is None:
+            broken += 1
+        else:
+            widths[len(record.cells)] += record.text.count("\n") + 1
+    return max(widths.values(), default=0) - broken
+
+
+def _read_quoted(
+    lines: Iterable[str], delimiter: str, quoting: Quoting, *, strict: bool = False
+) -> tuple[list[str] | None, int]:
+    """Read the first record of the lines, and say how many of them it takes.
+
+    Args:
+        strict: allow nothing but a delimiter or the line's end after a closing mark. A record that
+            goes over several lines must be such: else a stray mark would end at another row's
+            opening one, and take the rows between with it.
+
+    Returns:
+        ``(None, 1)`` if the record does not quote as it should; one line more than there are if
+        it is still open when they end.
+    """
+    if quoting == BACKSLASH:
+        lines = (_ESCAPED.sub(_doubled, line) for line in lines)
+    ran_out = False
+
+    def ended() -> Iterator[str]:
+        # A line of our own after the last one: a reader that needs it was still within quotes.
+        nonlocal ran_out
+        for line in lines:
+            yield line + "\n"
+        ran_out = True
+        yield "\n"
+
+    reader = csv.reader(ended(), delimiter=delimiter, skipinitialspace=True, strict=strict)
+    cells: list[str] | None
+    try:
+        cells = next(reader)
+    except csv.Error:  # a cell longer than is allowed, or a bare carriage return
+        cells = None
+    if ran_out:
+        return None, reader.line_num
+    return (None, 1) if cells is None else (cells, reader.line_num)
+
+
+def _doubled(escaped: re.Match[str]) -> str:
+    return '""' if escaped.group(1) == '"' else "\\"

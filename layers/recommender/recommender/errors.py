@@ -52,11 +52,16 @@ class ServiceError(RecommenderError):
 
 
 class MalformedRatingsError(InputError):
-    """A ratings file holds nothing usable, or more bad rows than the reject limit."""
+    """A ratings file holds nothing usable, or more bad rows than the reject limit.
 
-    def __init__(self, key: str, line: int, reason: str) -> None:
+    ``has_no_rows`` says that nothing else is wrong with it, as with the empty parts of a data
+    lake's tables.
+    """
+
+    def __init__(self, key: str, line: int, reason: str, *, has_no_rows: bool = False) -> None:
         super().__init__(f"{key}, line {line}: {reason}")
         self.key, self.line, self.reason = key, line, reason
+        self.has_no_rows = has_no_rows
 
 
 class MissingRatingsError(InputError):

@@ -277,3 +277,22 @@ def test_a_refused_file_that_was_mended_is_read(stage: Stage) -> None:
     answer = bad_then(stage, mend)
     assert ("newcomer", "242") in channel(stage, answer, "train")
     assert plan_of(stage, answer)["refusedFiles"] == []
+
+
+def test_parts_without_rows_and_by_products_are_passed_over_and_listed(stage: Stage) -> None:
+    upload_films(stage)
+    stage.upload("ratings/films/day=1/part-0.csv", "user,item,rating\n")
+    stage.upload("ratings/films/day=1/_SUCCESS", "")
+    answer = encode(stage, admit(stage)["execution"])
+    plan = plan_of(stage, answer)
+    assert {one["key"]: one["reason"] for one in plan["passedOver"]} == {
+        "ratings/films/day=1/part-0.csv": "has no rows",
+        "ratings/films/day=1/_SUCCESS": "is a by-product: '_SUCCESS' begins with '_'",
+    }
+    assert plan["refusedFiles"] == []
+
+
+def test_nothing_but_parts_without_rows_is_refused_by_name(stage: Stage) -> None:
+    stage.upload("ratings/films/part-0.csv", "user,item,rating\n")
+    with pytest.raises(MalformedRatingsError, match=r"part-0\.csv.*no rows"):
+        encode(stage, admit(stage)["execution"])

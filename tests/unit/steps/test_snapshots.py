@@ -75,7 +75,7 @@ def test_more_files_than_one_listing_holds_are_all_found(stage: Stage) -> None:
     stage.page_size = 2
     names = {f"ratings/films/{number}" for number in range(5)}
     for name in names:
-        stage.s3.put_object(Bucket=stage.ratings, Key=name, Body=b"")
+        stage.s3.put_object(Bucket=stage.ratings, Key=name, Body=b"1")
     assert set(keys(stage)) == names
 
 
@@ -115,3 +115,29 @@ def test_a_refusal_in_one_catalog_is_none_in_another(stage: Stage) -> None:
     stage.upload("ratings/films-noir/bad", "1")
     refuse(stage, "ratings/films/bad")
     assert keys(stage, catalog="films-noir") == ["ratings/films-noir/bad"]
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        *("_SUCCESS", "_committed_7", "_started_7", "_metadata", "_common_metadata", ".DS_Store"),
+        *("part-0.csv.crc", ".part-0.csv.crc", "day_$folder$", "Thumbs.db", "manifest.json"),
+        *("_delta_log/00.json", "_temporary/0/part-0.csv", "day=1/_SUCCESS", "a.csv.sha256"),
+    ],
+)
+def test_by_products_are_passed_over_and_listed(stage: Stage, name: str) -> None:
+    stage.upload("ratings/films/day=1/part-0.csv", "1")
+    stage.upload(f"ratings/films/{name}", "1")
+    snapshot, refused = snapshots.take(stage.ratings, stage.artifacts, "films", "run")
+    assert [file.key for file in snapshot.files] == ["ratings/films/day=1/part-0.csv"]
+    assert [one.key for one in snapshot.passed_over] == [f"ratings/films/{name}"]
+    assert not refused
+
+
+def test_an_empty_object_is_passed_over_and_a_partition_is_not(stage: Stage) -> None:
+    stage.upload("ratings/films/empty.csv", "")
+    stage.upload("ratings/films/_day=1/part-0.csv", "1")
+    stage.upload("ratings/films/my_ratings.csv", "1")
+    snapshot, _ = snapshots.take(stage.ratings, stage.artifacts, "films", "run")
+    assert [one.reason for one in snapshot.passed_over] == ["is empty"]
+    assert len(snapshot.files) == 2

@@ -8,6 +8,8 @@ _NAME = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,30}[a-z0-9])?")
 _RATINGS = "ratings"
 _CATALOGS = "catalogs"
 _TEST = "test"
+_BY_PRODUCTS = frozenset(("thumbs.db", "desktop.ini", "manifest.json", "manifest"))
+_BY_PRODUCT_ENDINGS = (".crc", ".manifest", ".md5", ".sha256", ".sha1")
 
 
 def check_catalog_name(name: str) -> str:
@@ -35,6 +37,27 @@ def catalog_of_key(key: str) -> str:
     if len(segments) < 3 or segments[0] not in (_RATINGS, _CATALOGS):
         raise InvalidCatalogNameError(key)
     return check_catalog_name(segments[1])
+
+
+def by_product_of(key: str) -> str | None:
+    """Say why an object is no file of its catalog but a by-product of what wrote the files.
+
+    Spark, Hive, Hadoop and macOS agree: a name that begins with ``_`` or ``.`` is not data. That
+    holds of each segment below the catalog, unless it is a partition (``_day=1``).
+
+    Returns:
+        The end of a sentence about the object; None for a file to read.
+    """
+    segments = key.split("/")[2:]
+    if segments[-1] == "" or segments[-1].endswith("_$folder$"):
+        return "marks a folder"
+    for segment in segments:
+        if segment.startswith((".", "_")) and "=" not in segment:
+            return f"is a by-product: {segment!r} begins with {segment[0]!r}"
+    name = segments[-1].lower()
+    if name in _BY_PRODUCTS or name.endswith(_BY_PRODUCT_ENDINGS):
+        return f"is a by-product: {segments[-1]!r} is not data"
+    return None
 
 
 def is_test_key(key: str) -> bool:

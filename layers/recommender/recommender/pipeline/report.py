@@ -17,6 +17,8 @@ td.n {{ text-align: right; font-variant-numeric: tabular-nums }}
 </body></html>
 """
 
+_MOST_FILES = 100
+
 _COLUMNS = {
     "ndcg@10": "NDCG@10",
     "hit_rate@10": "hit rate@10",
@@ -50,6 +52,10 @@ def render(record: Mapping[str, object], summary: str) -> bytes:
         ("Serves from", record.get("serves")),
         ("Data", record.get("counts")),
     ]
+    for name, files in (("Passed over", "passedOver"), ("Refused before", "refusedFiles")):
+        told = record.get(files)
+        if isinstance(told, Sequence) and told:
+            sections.append((name, {one["key"]: one["reason"] for one in told[:_MOST_FILES]}))
     features = record.get("features")
     if isinstance(features, Sequence) and features:
         sections.append(("Side columns", {_column(one): _made(one) for one in features}))

@@ -31,16 +31,30 @@ class SnapshotFile:
 
 
 @dataclass(frozen=True)
+class PassedOver:
+    """An object that is no file of ratings and no mistake either; ``reason`` ends a sentence."""
+
+    key: str
+    reason: str
+
+
+@dataclass(frozen=True)
 class Snapshot:
-    """The exact object versions that a run reads, oldest first."""
+    """The exact object versions that a run reads, oldest first; and what lies beside them."""
 
     catalog: str
     files: tuple[SnapshotFile, ...]
+    passed_over: tuple[PassedOver, ...] = ()
 
     @classmethod
-    def of(cls, catalog: str, files: Iterable[SnapshotFile]) -> "Snapshot":
+    def of(
+        cls,
+        catalog: str,
+        files: Iterable[SnapshotFile],
+        passed_over: Iterable[PassedOver] = (),
+    ) -> "Snapshot":
         """Order the files as their ratings are applied: by time, then by key."""
-        return cls(catalog, tuple(sorted(files)))
+        return cls(catalog, tuple(sorted(files)), tuple(passed_over))
 
     def rating_files(self) -> list[SnapshotFile]:
         """The files under ``ratings/``."""

@@ -51,7 +51,7 @@ def read_ratings(
 
     Raises:
         MalformedRatingsError: this is not a file of ratings, none of its rows can be used, or
-            more of them than the limit cannot.
+            more of them than the limit cannot; or it holds no row, which the error then says.
     """
     refuse = partial(MalformedRatingsError, into.key)
     magic, chunks = peek(unzipped(chunks, refuse), len(PARQUET_MAGIC))
@@ -150,7 +150,8 @@ def _check_rejects(into: RatingsBuilder, reject_limit: float) -> None:
     usable += into.weightless
     if first is None:
         if not usable:
-            raise MalformedRatingsError(key, 1, "the file has a header, but no rows")
+            told = "the file has a header, but no rows"
+            raise MalformedRatingsError(key, 1, told, has_no_rows=True)
         return
     rows = usable + rejected
     if usable and rejected <= max(ALWAYS_ALLOWED_REJECTS, reject_limit * rows):

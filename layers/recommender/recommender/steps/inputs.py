@@ -1,6 +1,6 @@
 """Read the files of a snapshot: config, titles, ratings."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass, replace
 
@@ -18,7 +18,7 @@ from recommender.errors import (
     MissingRatingsError,
 )
 from recommender.pipeline.hyperparameters import check_limits, resolve_features
-from recommender.pipeline.snapshots import Snapshot
+from recommender.pipeline.snapshots import PassedOver, Snapshot, SnapshotFile
 from recommender.ratings.feedback import EXPLICIT
 from recommender.ratings.reading import read_ratings
 from recommender.ratings.rejects import Reject
@@ -29,13 +29,14 @@ from recommender.steps.progress import Report, silent
 
 @dataclass(frozen=True)
 class Inputs:
-    """What a snapshot's files say; and how it is known whether they hold ratings."""
+    """What a snapshot's files say; how it is known whether they hold ratings; what was not read."""
 
     config: CatalogConfig
     titles: dict[str, str]
     rows: RunRows
     side_tables: Mapping[str, SideTable]
     feedback_because: str
+    passed_over: Sequence[PassedOver]
 
     @property
     def rejects(self) -> list[Reject]:
@@ -80,6 +81,7 @@ def read(
     rows.written_by = max(file.seconds for file in snapshot.rating_files())
     kind = _Kind(config)
     refused: list[MalformedRatingsError] = []
+    without_rows: list[tuple[SnapshotFile, MalformedRatingsError]] = []
     total, taken = sum(file.size for file in snapshot.rating_files()), 0
 
     def counted(chunks: Iterator[bytes]) -> Iterator[bytes]:
@@ -97,8 +99,16 @@ def read(
                 read_ratings(chunks, into, config.reject_limit, kind.form, threads)
             kind.look_at(into)
         except MalformedRatingsError as error:
+            if error.has_no_rows:
+                without_rows.append((file, error))
+                continue
             snapshots.refuse(artifacts_bucket, snapshot.catalog, file, execution, str(error))
             refused.append(error)
+    if not rows.spool.rows and not refused:
+        # Nothing but empty parts: then one of them is what its owner asks about.
+        for file, empty in without_rows:
+            snapshots.refuse(artifacts_bucket, snapshot.catalog, file, execution, str(empty))
+            refused.append(empty)
     if refused:
         first = refused[0]
         others = "".join(f"; also {error}" for error in refused[1:4])
@@ -106,7 +116,9 @@ def read(
         raise MalformedRatingsError(first.key, first.line, first.reason + others + more)
     settled = config.known_to_be(config_key, kind.feedback)
     check_limits(config_key, settled, stack)
-    return Inputs(settled, titles, rows, side_tables, kind.because)
+    parts = (PassedOver(file.key, "has no rows") for file, _ in without_rows)
+    passed_over = (*snapshot.passed_over, *parts)
+    return Inputs(settled, titles, rows, side_tables, kind.because, passed_over)
 
 
 class _Kind:

@@ -158,6 +158,7 @@ def write_plan(
             "execution": execution,
             "snapshot": snapshot.to_dict()["files"],
             "refusedFiles": refused,
+            "passedOver": [asdict(one) for one in inputs.passed_over],
             "feedback": inputs.config.feedback,
             "feedbackBecause": inputs.feedback_because,
             "config": inputs.config.to_dict(),

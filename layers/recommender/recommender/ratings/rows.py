@@ -6,6 +6,7 @@ from typing import Final
 
 from recommender.formats.delimited import Layout
 from recommender.formats.json_rows import id_of, json_object, kind_of
+from recommender.formats.moments import unwrapped
 from recommender.formats.quoting import Records
 from recommender.ratings.feedback import EXPLICIT, IMPLICIT
 from recommender.ratings.form import RatingForm
@@ -158,7 +159,7 @@ def read_json_lines(block: bytes, first_line: int, into: RatingsBuilder, form: R
         except ValueError as problem:
             into.reject(number, str(problem), text)
             continue
-        time = row.get(found["timestamp"]) if "timestamp" in found else None
+        time = unwrapped(row.get(found["timestamp"])) if "timestamp" in found else None
         timed = isinstance(time, str | int | float) and not isinstance(time, bool)
         timestamp = read_timestamp(str(time)) if timed else NO_TIMESTAMP
         into.add(user, item, value, timestamp, number)

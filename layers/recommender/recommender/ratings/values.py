@@ -2,9 +2,10 @@
 
 import math
 import re
-from datetime import UTC, datetime
 
 import numpy as np
+
+from recommender.formats.moments import moment_of
 
 NO_TIMESTAMP = -1
 _NUMBER = re.compile(r"[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?", re.ASCII)
@@ -86,8 +87,8 @@ def read_timestamp(cell: str) -> int:
     Only repeated ratings of one pair look at it, so what cannot be read costs no row.
 
     Returns:
-        A number as it stands, without its fraction; an ISO 8601 date as seconds since 1970 (UTC
-        unless it says otherwise); `NO_TIMESTAMP` for anything else and for negative numbers.
+        A number as it stands, without its fraction; a date as seconds since 1970, in any spelling
+        of `moment_of`; `NO_TIMESTAMP` for anything else and for negative numbers.
     """
     text = cell.strip()
     if len(text) <= _SURELY_INT64 and text.isdecimal() and text.isascii():
@@ -99,12 +100,9 @@ def read_timestamp(cell: str) -> int:
             real = float(text)
             number = math.floor(real) if math.isfinite(real) else NO_TIMESTAMP
     else:
-        try:
-            moment = datetime.fromisoformat(text)
-        except ValueError:
+        moment = moment_of(text)
+        if moment is None:
             return NO_TIMESTAMP
-        if moment.tzinfo is None:
-            moment = moment.replace(tzinfo=UTC)
         number = math.floor(moment.timestamp())
     return number if 0 <= number < _INT64_LIMIT else NO_TIMESTAMP
 

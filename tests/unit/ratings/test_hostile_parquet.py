@@ -8,8 +8,8 @@ from types import MappingProxyType
 
 import pytest
 from recommender.errors import MalformedRatingsError
-from recommender.formats import pages
-from recommender.formats.thrift import Written, binary, i32, i64, list_of, struct
+from recommender.formats.parquet import pages
+from recommender.formats.parquet.thrift import Written, binary, i32, i64, list_of, struct
 
 from testbed.ratings.datasets import parse_ratings
 

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from itertools import chain
 
-from recommender.formats.uploads import Refuse
+from recommender.formats.compression import Refuse
 
 _BLOCK_BYTES = 1 << 20  # enough rows to make numpy worth its calls, few enough to stay in cache
 _MOST_BYTES_OF_A_LINE = 64 << 20

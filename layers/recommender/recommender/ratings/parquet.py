@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from recommender.errors import MalformedRatingsError
-from recommender.formats.parquet import Column, Field, ParquetError, ParquetFile
+from recommender.formats.parquet.files import Column, Field, ParquetError, ParquetFile
 from recommender.ratings.feedback import EXPLICIT, IMPLICIT
 from recommender.ratings.form import RatingForm
 from recommender.ratings.identifiers import IdTable

@@ -5,9 +5,10 @@ from concurrent.futures import Executor
 from functools import partial
 
 from recommender.errors import MalformedRatingsError
+from recommender.formats.compression import peek, unpacked
 from recommender.formats.delimited import Layout
 from recommender.formats.lines import Blocks, count_lines
-from recommender.formats.uploads import PARQUET_MAGIC, peek, text_chunks, unzipped
+from recommender.formats.uploads import PARQUET_MAGIC, text_chunks
 from recommender.lookahead import ahead
 from recommender.ratings.blocks import AlikeRows, add_alike_rows, read_alike_rows
 from recommender.ratings.detection import SAMPLE_BYTES, detect_layout, find_table, sample_of
@@ -38,7 +39,7 @@ def read_ratings(
     """Read a file of ratings as it streams in, whatever its format.
 
     Delimited text (tab, ``::``, comma, semicolon, pipe) with a header in any column order, or
-    without one as user, item, rating and perhaps timestamp; JSON Lines; or Parquet. Gzip is undone.
+    without one as user, item, rating and perhaps timestamp; JSON Lines; or Parquet; perhaps packed.
     Blank lines are neither rows nor rejects. A file whose columns have names, and none is a rating,
     tells what users did: see `RatingForm`. ``into.meaning`` says afterwards which kind it is.
 
@@ -54,7 +55,7 @@ def read_ratings(
             more of them than the limit cannot; or it holds no row, which the error then says.
     """
     refuse = partial(MalformedRatingsError, into.key)
-    magic, chunks = peek(unzipped(chunks, refuse), len(PARQUET_MAGIC))
+    magic, chunks = peek(unpacked(chunks, refuse), len(PARQUET_MAGIC))
     if magic.startswith(PARQUET_MAGIC):
         from recommender.ratings.parquet import read_parquet  # other files start sooner without it
 

@@ -2,7 +2,7 @@
 
 It reads a file from its standard input and writes the raw columns of some rows after those of
 others to its standard output: a number that says it is ready, and, for each batch, how many rows it
-has and five things for each column, which are those of `recommender.formats.pages.RawColumn`.
+has and five things for each column, which are those of `pages.RawColumn`.
 
 Whoever waits for it waits for its imports, so there are few.
 """

@@ -9,8 +9,8 @@ from typing import Literal
 import numpy as np
 import numpy.typing as npt
 
-from recommender.formats.pages import RawColumn
-from recommender.formats.thrift import Struct, Value
+from recommender.formats.parquet.pages import RawColumn
+from recommender.formats.parquet.thrift import Struct, Value
 
 BOOLEAN, INT32, INT64, INT96, FLOAT, DOUBLE, BYTE_ARRAY, FIXED = range(8)
 

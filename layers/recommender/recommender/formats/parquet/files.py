@@ -1,6 +1,6 @@
 """Columns of Parquet files as numpy arrays.
 
-The pages are decoded by a library (`recommender.formats.pages`) that reads every column of a file
+The pages are decoded by a library (`pages`) that reads every column of a file
 and does not tell what its footer says. So the footer is read here: which columns there are, and how
 much the file claims to hold. Another one, with the wanted columns alone, is written behind it.
 """
@@ -13,9 +13,14 @@ from typing import BinaryIO
 import numpy as np
 import numpy.typing as npt
 
-from recommender.formats import pages
-from recommender.formats.parquet_types import FIXED, Kind, Values, kind_of
-from recommender.formats.thrift import (
+from recommender.formats.compression import (
+    MAX_INFLATED_BYTES,
+    MAX_INFLATION_RATIO,
+    RATIO_IS_CHECKED_FROM,
+)
+from recommender.formats.parquet import pages
+from recommender.formats.parquet.kinds import FIXED, Kind, Values, kind_of
+from recommender.formats.parquet.thrift import (
     Struct,
     ThriftError,
     Value,
@@ -27,12 +32,7 @@ from recommender.formats.thrift import (
     read_struct,
     struct,
 )
-from recommender.formats.uploads import (
-    MAX_INFLATED_BYTES,
-    MAX_INFLATION_RATIO,
-    PARQUET_MAGIC,
-    RATIO_IS_CHECKED_FROM,
-)
+from recommender.formats.uploads import PARQUET_MAGIC
 
 MOST_FOOTER_BYTES = 64 << 20
 BYTES_OF_A_ROW = 16  # what a rating takes further on: a byte of a file can stand for many rows

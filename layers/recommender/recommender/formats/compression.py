@@ -1,0 +1,235 @@
+"""What uploads are packed with: gzip, bzip2, xz, zip; undone as they stream in, within bounds."""
+
+import bz2
+import lzma
+import struct
+import tempfile
+import zipfile
+import zlib
+from collections.abc import Callable, Iterator
+from functools import partial
+from itertools import chain
+from typing import NamedTuple, Protocol
+
+from recommender.errors import InputError
+
+Refuse = Callable[[int, str], InputError]
+"""Builds the error of the file at hand from a line number and a reason."""
+
+MAX_INFLATED_BYTES = 4 << 30
+MAX_INFLATION_RATIO = 200  # text of ratings packs 3 to 20 times smaller; a bomb, 1,000 times
+RATIO_IS_CHECKED_FROM = 64 << 20  # a small file may be as repetitive as it likes
+
+_CHUNK = 1 << 20
+_ZIP_MAGIC = b"PK\x03\x04"
+_TOO_LARGE = (
+    "this is {} that unpacks to more than {:,} bytes; at most "
+    f"{MAX_INFLATION_RATIO} times its size and {MAX_INFLATED_BYTES >> 30} GiB are allowed"
+)
+_WORKBOOK = "[Content_Types].xml"
+_ENCRYPTED = 1
+
+
+class _Member(Protocol):
+    """Undoes one member of a packed file."""
+
+    @property
+    def eof(self) -> bool: ...
+
+    @property
+    def unused_data(self) -> bytes: ...
+
+    def decompress(self, data: bytes, max_length: int, /) -> bytes: ...
+
+
+class _Gzip:
+    """A member of a gzip file, with the ways of the other two: it keeps what it did not take."""
+
+    def __init__(self) -> None:
+        self._member = zlib.decompressobj(wbits=31)
+
+    @property
+    def eof(self) -> bool:
+        return self._member.eof
+
+    @property
+    def unused_data(self) -> bytes:
+        return self._member.unused_data
+
+    def decompress(self, data: bytes, max_length: int, /) -> bytes:
+        return self._member.decompress(self._member.unconsumed_tail + data, max_length)
+
+
+class _Kind(NamedTuple):
+    """A way to pack a stream: how it begins, what it is called, and what undoes a member of it."""
+
+    magic: bytes
+    noun: str
+    packed: str
+    member: Callable[[], _Member]
+
+
+_MOST_MEMORY_OF_XZ = 256 << 20
+_KINDS = (
+    _Kind(b"\x1f\x8b", "a gzip file", "gzipped", _Gzip),
+    _Kind(b"BZh", "a bzip2 file", "packed with bzip2", bz2.BZ2Decompressor),
+    _Kind(
+        b"\xfd7zXZ\x00",
+        "an xz file",
+        "packed with xz",
+        partial(lzma.LZMADecompressor, memlimit=_MOST_MEMORY_OF_XZ),
+    ),
+)
+_LONGEST_MAGIC = 6
+
+
+def unpacked(chunks: Iterator[bytes], refuse: Refuse) -> Iterator[bytes]:
+    """Undo what an upload is packed with, if it is, as it streams in.
+
+    Raises:
+        InputError: ``refuse``'s: it is damaged, too large, packed twice, or an archive of anything
+            but one file.
+    """
+    head, chunks = peek(chunks, _LONGEST_MAGIC)
+    if head.startswith(_ZIP_MAGIC):
+        return _refusing_more(_from_zip(chunks, refuse), "packed", refuse)
+    for kind in _KINDS:
+        if head.startswith(kind.magic):
+            return _refusing_more(_inflated(chunks, kind, refuse), kind.packed, refuse)
+    return chunks
+
+
+def _refusing_more(chunks: Iterator[bytes], packed: str, refuse: Refuse) -> Iterator[bytes]:
+    head, chunks = peek(chunks, _LONGEST_MAGIC)
+    if head.startswith((_ZIP_MAGIC, *(kind.magic for kind in _KINDS))):
+        raise refuse(1, f"{packed} twice; upload it {packed} once")
+    return chunks
+
+
+def peek(chunks: Iterator[bytes], size: int) -> tuple[bytes, Iterator[bytes]]:
+    """Read at least ``size`` bytes ahead, if there are as many.
+
+    Returns:
+        What was read, and all chunks, these bytes included.
+    """
+    taken: list[bytes] = []
+    length = 0
+    for chunk in chunks:
+        taken.append(chunk)
+        length += len(chunk)
+        if length >= size:
+            break
+    head = b"".join(taken)
+    return head, chain([head], chunks)
+
+
+def _allowed(packed: int) -> int:
+    """How many bytes an upload of so many may unpack to."""
+    return min(MAX_INFLATED_BYTES, max(RATIO_IS_CHECKED_FROM, MAX_INFLATION_RATIO * packed))
+
+
+def _inflated(chunks: Iterator[bytes], kind: _Kind, refuse: Refuse) -> Iterator[bytes]:
+    """Undo a stream, of one member or several, never holding more than a piece of it."""
+    stream = _Stream(kind, refuse)
+    for chunk in chunks:
+        yield from stream.feed(chunk)
+    stream.end()
+
+
+class _Stream:
+    """Members of a packed stream, one behind the other."""
+
+    def __init__(self, kind: _Kind, refuse: Refuse) -> None:
+        self._kind, self._refuse = kind, refuse
+        self._member: _Member | None = None
+        self._rest = b""
+        self._taken = self._given = 0
+
+    def feed(self, chunk: bytes) -> Iterator[bytes]:
+        self._taken += len(chunk)
+        self._rest += chunk
+        while self._member is not None or self._begins():
+            piece, ended = self._piece()
+            if piece:
+                yield piece
+            elif not ended:
+                return
+
+    def _begins(self) -> bool:
+        """Begin a member, if there is one."""
+        magic = self._kind.magic
+        if len(self._rest) < len(magic):
+            return False
+        if self._rest.startswith(magic):
+            self._member = self._kind.member()
+            return True
+        # Zeros behind the last member are padding. Anything else may have been a member.
+        if self._rest.strip(b"\0"):
+            raise self._refuse(1, f"this is {self._kind.noun} with something else behind it")
+        self._rest = b""
+        return False
+
+    def _piece(self) -> tuple[bytes, bool]:
+        """Undo some more of the member at hand; say whether it has ended."""
+        assert self._member is not None  # noqa: S101 - for mypy: the caller began one
+        try:
+            piece = self._member.decompress(self._rest, _CHUNK)
+        except (zlib.error, lzma.LZMAError, OSError):
+            raise self._refuse(1, f"this is {self._kind.noun} that is damaged") from None
+        self._rest = b""
+        self._given += len(piece)
+        allowed = _allowed(self._taken)
+        if self._given > allowed:
+            raise self._refuse(1, _TOO_LARGE.format(self._kind.noun, allowed))
+        if not self._member.eof:
+            return piece, False
+        self._rest, self._member = self._member.unused_data, None
+        return piece, True
+
+    def end(self) -> None:
+        if self._member is not None or self._rest.strip(b"\0"):
+            raise self._refuse(1, f"this is {self._kind.noun} that is cut off")
+
+
+def _from_zip(chunks: Iterator[bytes], refuse: Refuse) -> Iterator[bytes]:
+    """Read the one file of a zip archive. Its index is at its end, so it goes to a file first."""
+    with tempfile.TemporaryFile() as file:
+        for chunk in chunks:
+            file.write(chunk)
+        try:
+            with zipfile.ZipFile(file) as archive:
+                member = _only_member(archive, refuse)
+                given, allowed = 0, _allowed(member.compress_size)
+                with archive.open(member) as stream:
+                    while piece := stream.read(_CHUNK):
+                        given += len(piece)
+                        if given > allowed:
+                            raise refuse(1, _TOO_LARGE.format("a zip archive", allowed))
+                        yield piece
+        except _DAMAGES_OF_ZIP:
+            raise refuse(1, "this is a zip archive that is damaged") from None
+
+
+_DAMAGES_OF_ZIP = (
+    *(zipfile.BadZipFile, zlib.error, lzma.LZMAError, OSError, EOFError),
+    *(NotImplementedError, RuntimeError, ValueError, OverflowError, struct.error),
+)
+
+
+def _only_member(archive: zipfile.ZipFile, refuse: Refuse) -> zipfile.ZipInfo:
+    """Find the one file of an archive; what macOS adds to one does not count."""
+    if _WORKBOOK in archive.namelist():
+        raise refuse(1, "this is an Excel workbook or another Office document; save it as CSV")
+    members = [
+        one
+        for one in archive.infolist()
+        if not one.is_dir()
+        and not any(part.startswith((".", "__MACOSX")) for part in one.filename.split("/"))
+    ]
+    if len(members) != 1:
+        raise refuse(
+            1, f"this is a zip archive of {len(members)} files; upload each, or one in an archive"
+        )
+    if members[0].flag_bits & _ENCRYPTED:
+        raise refuse(1, "this is a zip archive with a password; upload it without one")
+    return members[0]

@@ -125,3 +125,29 @@ def test_a_stray_quotation_mark_costs_its_own_row_only() -> None:
 def test_a_quoted_title_may_go_over_lines() -> None:
     data = b'item,title\n1,"First ""of"",\nall, 2,"\n3,Third\n'
     assert titles_in(data) == {"1": 'First "of", all, 2,', "3": "Third"}
+
+
+@pytest.mark.parametrize(
+    "opening",
+    ["", "sep=,\n", "# exported\n", "Our films\n\nas of today\n"],
+)
+def test_a_header_below_other_lines_is_found(opening: str) -> None:
+    data = opening + "movieId,title\n10,Heat\n11,Alien\n"
+    assert titles_in(data.encode()) == {"10": "Heat", "11": "Alien"}
+
+
+def test_a_row_that_says_movie_is_no_header() -> None:
+    rows = b"a::Heat::Crime\nb::Game::Drama\nc::Movie::Comedy\n"
+    assert titles_in(rows) == {"a": "Heat", "b": "Game", "c": "Movie"}
+
+
+def test_row_names_are_passed_over_and_surplus_cells_are_not_guessed_at() -> None:
+    data = b'"movieId","title"\n"1",5,"Foo"\n"2",6,"Bar"\n'
+    assert titles_in(data) == {"5": "Foo", "6": "Bar"}
+    split = b"movieId,title\n1,Good, Bad\n2,Heat\n3,Alien\n"
+    assert titles_in(split) == {"2": "Heat", "3": "Alien"}
+
+
+def test_lines_that_are_not_utf8_are_windows_1252() -> None:
+    data = "item,title\n1,Amélie\n".encode() + "2,Schindler\u2019s List\n".encode("cp1252")
+    assert titles_in(data) == {"1": "Amélie", "2": "Schindler\u2019s List"}

@@ -51,7 +51,14 @@ def test_the_separator_that_the_file_itself_names_is_taken(separator: str) -> No
 
 
 def test_comments_before_rows_without_a_header_are_no_rows() -> None:
-    assert accepted(b"# user, then item, then rating\na,x,4\n") == [Row("a", "x", 4, -1, 2)]
+    data = b"# of our shop\n# as of 2024-01-31, in stars\na,x,4\n"
+    assert accepted(data) == [Row("a", "x", 4, -1, 3)]
+
+
+def test_a_comment_of_as_many_cells_as_a_row_may_be_a_header_and_is_not_passed_over() -> None:
+    error = refusal(b"# exported\n# person,film,grade\nfilm1,ann,4\nfilm2,bob,5\n")
+    assert error.line == 2
+    assert "looks like a header" in error.reason
 
 
 def test_an_id_that_begins_as_a_comment_does_is_an_id() -> None:

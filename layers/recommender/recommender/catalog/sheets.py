@@ -15,6 +15,7 @@ from recommender.formats.delimited import (
     surplus_of,
 )
 from recommender.formats.json_rows import id_of, json_object
+from recommender.formats.openings import Numbered, header_at, said_separator
 from recommender.formats.quoting import Record, cells_of, detect_quoting, records
 from recommender.formats.uploads import decoded, text_of
 from recommender.ratings.identifiers import canonical_id, id_problem
@@ -102,12 +103,15 @@ def read_sheet(key: str, data: bytes, noun: str) -> Sheet:
     """
     text = text_of(data, partial(MalformedItemsError, key))
     lines = [decoded(line).rstrip("\r") for line in text.split(b"\n")]
-    filled = [(number, line) for number, line in enumerate(lines, 1) if line and not line.isspace()]
+    filled: Numbered = [
+        (number, line) for number, line in enumerate(lines, 1) if line and not line.isspace()
+    ]
     if not filled:
         raise MalformedItemsError(key, 1, "the file holds blank lines only")
-    first, text_of_first = filled[0]
-    if text_of_first.lstrip().startswith("{"):
+    if filled[0][1].lstrip().startswith("{"):
         return _json(key, filled, noun)
+    filled = _past_opening(filled, noun)
+    first = filled[0][0]
     header = _header(filled, noun)
     if header is not None:
         return _with_header(key, lines, first, header, noun)
@@ -121,6 +125,30 @@ def read_sheet(key: str, data: bytes, noun: str) -> Sheet:
         f"this is not a table of {noun}s: its first line names no {wanted}, and no '|' or '::' "
         "splits it into columns that are known",
     )
+
+
+def _past_opening(filled: Numbered, noun: str) -> Numbered:
+    """Pass over what stands before the header: Excel's ``sep=``, comments, titles.
+
+    Lines of as many cells as the header are rows, perhaps of something that is called "Game".
+    """
+    said = said_separator(filled[0][1])
+    if said and len(filled) > 1:
+        filled = filled[1:]
+    separators = (said,) if said else DELIMITERS
+    header = header_at(
+        filled,
+        separators,
+        lambda names: len(names) > 1 and noun in find_columns(names, COLUMN_NAMES),
+    )
+    if header is None:
+        return filled
+    place, separator = header
+    width = len(cells_of(filled[place][1], separator))
+    before = (line for _, line in filled[:place] if not line.startswith("#"))
+    if any(len(cells_of(line, separator)) == width for line in before):
+        return filled
+    return filled[place:]
 
 
 def _splits_most(delimiter: str, filled: Sequence[tuple[int, str]]) -> bool:

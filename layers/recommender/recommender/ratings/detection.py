@@ -61,15 +61,22 @@ def find_table(key: str, sample: Sample, form: RatingForm) -> tuple[Sample, Rati
         form = form if form.separator else replace(form, separator=said)
     separators = (form.separator,) if form.separator else DELIMITERS
 
-    def is_row(line: str) -> bool:
-        return any(_is_row(cells_of(line, one), form.positions) for one in separators)
+    first = next((line for _, line in sample if not line.startswith("#")), "")
+
+    def is_content(line: str) -> bool:
+        """Whether it is a row, or as many cells as one: then perhaps names that we do not know."""
+        for one in separators:
+            cells, width = cells_of(line, one), len(cells_of(first, one))
+            if _is_row(cells, form.positions) or len(cells) == width >= len(REQUIRED_COLUMNS):
+                return True
+        return False
 
     def is_header(cells: Sequence[str]) -> bool:
         return _names_columns(cells, form)
 
     header = None if form.has_positions else header_at(sample, separators, is_header)
     if header is None:
-        return past_comments(sample, is_row), form
+        return past_comments(sample, is_content), form
     place, separator = header
     columns = cells_of(sample[place][1], separator)
     for line, text in sample[:place]:

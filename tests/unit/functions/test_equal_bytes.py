@@ -20,15 +20,19 @@ YEAR = 365 * 86_400.0
 
 
 def upload(stage: Stage) -> None:
-    """Files of which every kind of object follows: shards, features, titles, rejects."""
+    """Files of which every kind of object follows: shards, features, titles, rejects.
+
+    Ratings go up in the order of their keys: files of one second are ordered by key, and
+    whether a second ends between two of them must not matter.
+    """
+    bad = ["anna,242,many", "anna,,5", "anna,b+b,nan", "o,z,1"]
+    stage.upload("ratings/films/more.csv", "\n".join(["user,item,rating", *bad]))
     runs.upload_films(stage)
     stage.upload("catalogs/films/config.json", json.dumps(CONFIG))
     moods = [f"{item},Film {item},{'dark|slow|odd'[at:]}" for at, item in enumerate(films.ITEMS)]
     stage.upload(films.ITEMS_KEY, "\n".join(["item,title,mood", *moods]))
     ages = [f"{user},{20 + 5 * at}" for at, user in enumerate(films.USERS)]
     stage.upload("catalogs/films/users.csv", "\n".join(["user,age", *ages]))
-    bad = ["anna,242,many", "anna,,5", "anna,b+b,nan", "o,z,1"]
-    stage.upload("ratings/films/more.csv", "\n".join(["user,item,rating", *bad]))
 
 
 def encode(stage: Stage, execution: str) -> dict[str, bytes]:

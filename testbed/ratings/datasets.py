@@ -11,12 +11,14 @@ from recommender.dataset.deduplication import TEST, TRAIN
 from recommender.dataset.encoding import Dataset, RunRows, Side, labels
 from recommender.dataset.vocabulary import Vocabulary
 from recommender.features import Integers
+from recommender.formats.moments import SECOND
 from recommender.model.seen_items import SeenItems
 from recommender.ratings.form import RatingForm
 from recommender.ratings.identifiers import NULL_WORDS, IdTable
 from recommender.ratings.reading import read_ratings
 from recommender.ratings.rejects import Reject, RejectLog
 from recommender.ratings.table import RatingRows, RatingsBuilder
+from recommender.ratings.times import NO_TIMESTAMP
 from recommender.recordio.writing import write_pairs
 
 Row = tuple[str, str, float, int]
@@ -74,7 +76,7 @@ class Ratings:
         users: the user's id.
         items: the item's id.
         values: float32, finite.
-        timestamps: int64, in the file's own unit (seconds for dates); -1 where none is given.
+        timestamps: int64, whole seconds since 1970; -1 where none is given.
         lines: int64 line of the row, counted from 1.
     """
 
@@ -102,7 +104,8 @@ def parse_ratings(
             *((p.users, p.items, p.values, p.timestamps, p.lines) for p in parts), strict=True
         )
     )
-    found = Ratings(ids_of(users, codes), ids_of(items, others), values, timestamps, lines)
+    seconds = timestamps // SECOND
+    found = Ratings(ids_of(users, codes), ids_of(items, others), values, seconds, lines)
     return found, log.kept
 
 
@@ -158,7 +161,8 @@ def build_dataset(catalog: str, files: Sequence[ParsedFile], config: CatalogConf
         rows.rejects.count += file.rejected
         table = file.ratings
         users, items = _codes(table.users, rows.users), _codes(table.items, rows.items)
-        into.add_rows(RatingRows(users, items, table.values, table.timestamps, table.lines))
+        times = np.where(table.timestamps < 0, NO_TIMESTAMP, table.timestamps * SECOND)
+        into.add_rows(RatingRows(users, items, table.values, times, table.lines))
     return WholeDataset(catalog, rows, config)
 
 

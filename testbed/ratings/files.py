@@ -5,6 +5,7 @@ from typing import NamedTuple
 
 import pytest
 from recommender.errors import MalformedRatingsError
+from recommender.formats.moments import SECOND
 from recommender.ratings.identifiers import IdTable
 from recommender.ratings.rejects import RejectLog
 from recommender.ratings.table import RatingRows, RatingsBuilder
@@ -49,7 +50,7 @@ def spelled(into: RatingsBuilder, parts: Sequence[RatingRows]) -> list[Row]:
         for user, item, *row in zip(
             ids_of(into.users, part.users),
             ids_of(into.items, part.items),
-            *(column.tolist() for column in (part.values, part.timestamps, part.lines)),
+            *(column.tolist() for column in (part.values, part.timestamps // SECOND, part.lines)),
             strict=True,
         )
     ]

@@ -14,6 +14,7 @@ import pyarrow.compute as pc
 EPOCH = dt.datetime(1970, 1, 1, tzinfo=dt.UTC)
 UNITS = {"s": 1, "ms": 10**3, "us": 10**6, "ns": 10**9}
 NO_TIME = -1
+LATEST = (2**63 - 1) // 10**9
 _AROUND = re.compile(
     "^[\\s\ufeff\u200b-\u200f\u2060\u00ad]+|[\\s\ufeff\u200b-\u200f\u2060\u00ad]+$"
 )
@@ -92,7 +93,7 @@ def number_of(value: object) -> float | None:
 
 
 def seconds(column: pa.ChunkedArray) -> list[int]:
-    """Times in seconds since 1970; plain numbers as they are, without their fractions."""
+    """Times in seconds since 1970, without fractions; numbers in the unit that their size tells."""
     kind = column.type
     if pa.types.is_timestamp(kind):
         whole = [
@@ -105,7 +106,7 @@ def seconds(column: pa.ChunkedArray) -> list[int]:
         whole = [None] * len(column)
     else:
         whole = [moment(value) for value in cells(column)]
-    return [NO_TIME if n is None or not 0 <= n < 2**63 else n for n in whole]
+    return [NO_TIME if n is None or n < 0 else min(n, LATEST) for n in whole]
 
 
 def moment(value: object) -> int | None:
@@ -123,5 +124,13 @@ def moment(value: object) -> int | None:
             aware = found if found.tzinfo else found.replace(tzinfo=dt.UTC)
             return (aware - EPOCH) // dt.timedelta(seconds=1)
     if isinstance(value, Decimal | float | np.floating):
-        return math.floor(value) if math.isfinite(value) else None
-    return value if isinstance(value, int) else None
+        return in_seconds(value) if math.isfinite(value) else None
+    return in_seconds(value) if isinstance(value, int) else None
+
+
+def in_seconds(number: Decimal | float) -> int | None:
+    """A number of seconds, or of the finer unit in which it is before the year 2242."""
+    for unit in (1, 10**3, 10**6, 10**9):
+        if number < 2**33 * unit or (unit == 10**9 and number < 2**64):
+            return math.floor(number / unit)
+    return None

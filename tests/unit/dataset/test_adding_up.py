@@ -3,7 +3,6 @@
 import random
 from collections import defaultdict
 from concurrent.futures import ThreadPoolExecutor
-from datetime import UTC, datetime
 
 import numpy as np
 import pytest
@@ -11,7 +10,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 from recommender.catalog.config import CatalogConfig, parse_config
 from recommender.dataset import deduplication, spool
-from recommender.dataset.adding_up import seconds_of
 from recommender.dataset.encoding import RunRows, labels
 from recommender.dataset.ranking_rows import RankingRows
 from recommender.errors import UnsuitableRatingsError
@@ -68,12 +66,16 @@ def added_up(rows: list[Row], newest: int, half_life: float) -> list[tuple[str, 
     """The rule read aloud: the latest row of a pair stands for all, and says what they come to."""
     rows = [row for row in rows if row[2]]
     totals: dict[tuple[str, str], float] = defaultdict(float)
-    best: dict[tuple[str, str], tuple[int, int]] = {}
+    timed: dict[tuple[str, str], tuple[int, int]] = {}
+    untimed: dict[tuple[str, str], int] = {}
     for place, (user, item, count, time) in enumerate(rows):
         age = newest - time if time >= 0 else 0
         totals[user, item] += count * (2 ** (-age / DAY / half_life) if half_life else 1)
-        best[user, item] = max(best.get((user, item), (-2, -1)), (time, place))
-    kept = {place for _, place in best.values()}
+        if time < 0:
+            untimed[user, item] = place
+        else:
+            timed[user, item] = max(timed.get((user, item), (-1, -1)), (time, place))
+    kept = {max(timed.get(pair, (-1, -1))[1], untimed.get(pair, -1)) for pair in totals}
     return [
         (row[0], row[1], totals[row[:2]], row[3]) for place, row in enumerate(rows) if place in kept
     ]
@@ -168,12 +170,6 @@ def test_what_is_ages_old_still_teaches_that_it_happened() -> None:
 def test_an_infinite_count_is_a_single_event_and_none_is_none() -> None:
     given_ = np.array([np.inf, 0.0, -3.0, 3.0], np.float32)
     assert implicit().ranking.weigh(given_, 1, 9).tolist() == pytest.approx([1.0, 0.0, 0.0, 2.0])
-
-
-def test_the_unit_of_a_time_follows_from_its_size() -> None:
-    when = int(datetime(2026, 11, 26, tzinfo=UTC).timestamp())
-    times = np.array([when, when * 10**3, when * 10**6, when * 10**9, 0], np.int64)
-    assert seconds_of(times).tolist() == [when] * 4 + [0]
 
 
 @pytest.mark.parametrize(

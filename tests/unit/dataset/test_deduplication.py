@@ -45,11 +45,19 @@ def dataset_of(files: Files, config: CatalogConfig) -> WholeDataset:
 
 
 def latest(rows: list[Row]) -> list[Row]:
-    """The rule read aloud: of the rows of a pair the latest, of equally late ones the last."""
-    best: dict[tuple[str, str], tuple[int, int]] = {}
+    """The rule read aloud: of the rows of a pair the latest, of equally late ones the last.
+
+    Of that and the last row without a time, the one that comes later.
+    """
+    timed: dict[tuple[str, str], tuple[int, int]] = {}
+    untimed: dict[tuple[str, str], int] = {}
     for place, row in enumerate(rows):
-        best[row[:2]] = max(best.get(row[:2], (-2, -1)), (row[3], place))
-    kept = {place for _, place in best.values()}
+        if row[3] < 0:
+            untimed[row[:2]] = place
+        else:
+            timed[row[:2]] = max(timed.get(row[:2], (-1, -1)), (row[3], place))
+    pairs = {row[:2] for row in rows}
+    kept = {max(timed.get(pair, (-1, -1))[1], untimed.get(pair, -1)) for pair in pairs}
     return [row for place, row in enumerate(rows) if place in kept]
 
 

@@ -55,13 +55,14 @@ def test_the_fast_reader_finds_what_the_careful_reader_finds(
     )
     fast, fast_rows = builder()
     careful, careful_rows = builder()
-    alike = rating_blocks.read_alike_rows(block, layout, fast.numbers)
+    alike = rating_blocks.read_alike_rows(block, layout, fast.numbers, fast.time_form)
     was_read = alike is not None and rating_blocks.add_alike_rows(alike, 5, fast)
     read_delimited(block, layout, 5, careful)
     careful.flush()
     if was_read:
         assert careful.rejected == 0
         assert spelled(fast, fast_rows) == spelled(careful, careful_rows)
+        assert fast.times == careful.times
     else:
         assert fast_rows == []
 
@@ -77,7 +78,7 @@ def test_a_plain_file_is_read_fast() -> None:
         "\t", {"user": 0, "item": 1, "rating": 2, "timestamp": 3}, header=False, width=4
     )
     into, rows = builder()
-    alike = rating_blocks.read_alike_rows(delimited("\t"), layout, into.numbers)
+    alike = rating_blocks.read_alike_rows(delimited("\t"), layout, into.numbers, into.time_form)
     assert alike is not None
     assert rating_blocks.add_alike_rows(alike, 1, into)
     assert spelled(into, rows) == expected(1)

@@ -36,7 +36,7 @@ def table_of(n: int = 5000) -> pa.Table:
     rng = np.random.default_rng(4)
     return pa.table(
         {
-            "timestamp": rng.integers(0, 2**40, n),
+            "timestamp": rng.integers(0, 2**33, n),
             "userId": rng.integers(1, 300, n, dtype=np.int32),
             "rating": rng.integers(1, 11, n) / 2,
             "movieId": [f"film {item}" for item in rng.integers(0, 90, n)],
@@ -152,10 +152,10 @@ def test_values_mean_what_the_file_says() -> None:
     assert row_of(rating=pa.array([True]))[2] == 1.0
     assert row_of(date=pa.array([dt.date(2025, 6, 15)]))[3] == 1_749_945_600
     assert row_of(date=pa.array([dt.date(1969, 12, 31)]))[3] == -1
-    assert row_of(timestamp=pa.array([1.75e18]))[3] == 1_750_000_000_000_000_000
+    assert row_of(timestamp=pa.array([1.75e18]))[3] == 1_750_000_000
     assert row_of(timestamp=pa.array([1.75]))[3] == 1
     assert row_of(timestamp=pa.array([np.float16(9.5)], pa.float16()))[3] == 9
-    assert row_of(timestamp=pa.array([2**63], pa.uint64()))[3] == -1
+    assert row_of(timestamp=pa.array([2**63], pa.uint64()))[3] == 9_223_372_036
     assert row_of(time=pa.array([dt.time(1)]))[3] == -1
     assert row_of(timestamp=pa.array(["2009-02-13T23:31:30Z"]))[3] == 1_234_567_890
 

@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 import pytest
 from recommender.dataset.encoding import RunRows
 from recommender.errors import MalformedRatingsError
+from recommender.formats.moments import SECOND
 from recommender.ratings.form import RatingForm
 from recommender.ratings.reading import read_ratings
 
@@ -97,7 +98,7 @@ def read_with(form: RatingForm, data: bytes) -> list[Row]:
             ids_of(rows.users, part.users),
             ids_of(rows.items, part.items),
             part.values.tolist(),
-            part.timestamps.tolist(),
+            (part.timestamps // SECOND).tolist(),
             strict=True,
         )
     ]

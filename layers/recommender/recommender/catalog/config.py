@@ -8,6 +8,7 @@ from recommender.catalog.feature_columns import FeatureColumn
 from recommender.catalog.gate import Gate, GateSettings, gate_of
 from recommender.catalog.ranking import Ranking, RankingSettings, ranking_of
 from recommender.catalog.schema import (
+    Document,
     Features,
     Split,
     Training,
@@ -17,7 +18,7 @@ from recommender.errors import InvalidConfigError
 from recommender.model_names import MODELS, RANKING
 from recommender.predictor_types import BINARY_CLASSIFIER
 from recommender.ratings.feedback import EXPLICIT, IMPLICIT
-from recommender.ratings.form import RatingForm
+from recommender.ratings.form import RatingForm, Writing
 
 _LEAVE_IT_OUT = 'and the catalog has ratings; leave it out, or say "feedback": "implicit"'
 _OUT_OF_PLACE = {
@@ -124,7 +125,11 @@ class CatalogConfig:
 
     def to_dict(self) -> dict[str, object]:
         """For a run's plan; :func:`config_from_dict` reads it back."""
-        form = {"separator": self.form.separator, "columns": dict(self.form.columns)}
+        form = {
+            "separator": self.form.separator,
+            "columns": dict(self.form.columns),
+            "writing": {**vars(self.form.writing), "missing": list(self.form.writing.missing)},
+        }
         features = None
         if self.features is not None:
             features = {
@@ -174,7 +179,9 @@ def parse_config(key: str, data: bytes | None) -> CatalogConfig:
         max_training_seconds=int(training.get("max_seconds", defaults.max_training_seconds)),
         last_per_user=int(split.get("last_per_user", defaults.last_per_user)),
         train_shards=int(training.get("shards", defaults.train_shards)),
-        form=RatingForm(settings.get("separator", ""), settings.get("columns", {})),
+        form=RatingForm(
+            settings.get("separator", ""), settings.get("columns", {}), writing=_writing(settings)
+        ),
         features=_feature_columns(settings["features"]) if "features" in settings else None,
         models=tuple(name for name in MODELS if name in settings.get("models", MODELS)),
         ranking=ranking_of(settings.get("ranking", RankingSettings())),
@@ -209,9 +216,30 @@ def _feature_columns(features: Features) -> dict[str, tuple[FeatureColumn, ...]]
     }
 
 
+def _writing(settings: Document) -> Writing:
+    """How cells are written, as far as the settings say."""
+    return Writing(
+        quote=settings.get("quote"),
+        escape=settings.get("escape", ""),
+        comment=settings.get("comment", ""),
+        missing=tuple(
+            value if isinstance(value, str) else f"{value:g}"
+            for value in settings.get("missing", [])
+        ),
+        decimal=settings.get("decimal", ""),
+        date_order=settings.get("date_order", ""),
+    )
+
+
+def _form_from(facts: Mapping[str, Any]) -> RatingForm:
+    writing = facts.get("writing", {})
+    missing = tuple(writing.get("missing", ()))
+    return RatingForm(**{**facts, "writing": Writing(**{**writing, "missing": missing})})
+
+
 def config_from_dict(facts: Mapping[str, Any]) -> CatalogConfig:
     """Read back what :meth:`CatalogConfig.to_dict` wrote."""
-    form = RatingForm(**facts["form"]) if "form" in facts else RatingForm()
+    form = _form_from(facts["form"]) if "form" in facts else RatingForm()
     told = facts.get("features")
     features = told and {
         noun: tuple(

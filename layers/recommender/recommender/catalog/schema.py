@@ -13,6 +13,7 @@ import fastjsonschema
 from recommender.catalog.gate import GateSettings
 from recommender.catalog.ranking import RankingSettings
 from recommender.errors import InvalidConfigError
+from recommender.formats.moments import DateOrder
 
 
 class Split(TypedDict, total=False):
@@ -49,6 +50,12 @@ class Document(TypedDict, total=False):
 
     columns: dict[str, str | int]
     separator: str
+    quote: str
+    escape: str
+    comment: str
+    missing: list[str | float]
+    decimal: str
+    date_order: DateOrder
     features: Features
     feedback: str
     events: dict[str, float]
@@ -110,6 +117,7 @@ def _check_together(key: str, settings: Document) -> None:
         raise InvalidConfigError(
             key, "$.ranking.weights", f"{_shown(weights)} is not allowed; expected distinct ratings"
         )
+    _check_marks(key, settings)
     columns = settings.get("columns", {})
     if "rating" in columns and "count" in columns:
         raise InvalidConfigError(
@@ -126,6 +134,20 @@ def _check_together(key: str, settings: Document) -> None:
     if len(set(columns.values())) < len(columns):
         raise InvalidConfigError(
             key, "$.columns", f"{_shown(columns)} is not allowed; expected distinct columns"
+        )
+
+
+def _check_marks(key: str, settings: Document) -> None:
+    """Refuse one character for two purposes."""
+    separator, quote = settings.get("separator", ""), settings.get("quote", "")
+    if quote and quote == separator:
+        raise InvalidConfigError(key, "$.quote", f"{_shown(quote)} is the separator as well")
+    escape = settings.get("escape", "")
+    if escape and escape == separator:
+        raise InvalidConfigError(key, "$.escape", f"{_shown(escape)} is the separator as well")
+    if escape and settings.get("quote") == "":
+        raise InvalidConfigError(
+            key, "$.escape", f"{_shown(escape)} has no quotation mark to stand before"
         )
 
 
@@ -220,8 +242,12 @@ def _explain(error: fastjsonschema.JsonSchemaValueException) -> tuple[str, str]:
         "minItems": f"expected {limit} entry or more",
         "maxItems": f"expected at most {limit} entries",
         "uniqueItems": "expected each entry once",
-        "pattern": "expected '::' or one character that is no letter, digit, quotation mark, "
-        "'.', '+' or '-'",
+        "pattern": (
+            "expected '::' or one character that is no letter, digit, quotation mark, '.', '+' or "
+            "'-'"
+            if path == "$.separator"
+            else "expected one character that is no letter, digit or white space"
+        ),
     }
     return path, f"{_shown(value)} is not allowed; {expectations.get(str(rule), error.message)}"
 

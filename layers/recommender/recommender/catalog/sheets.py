@@ -15,9 +15,10 @@ from recommender.formats.delimited import (
     surplus_of,
 )
 from recommender.formats.json_rows import id_of, json_object
+from recommender.formats.lines import decoded
 from recommender.formats.openings import Numbered, header_at, said_separator
 from recommender.formats.quoting import Record, cells_of, detect_quoting, records
-from recommender.formats.uploads import decoded, text_of
+from recommender.formats.uploads import text_of
 from recommender.ratings.identifiers import canonical_id, id_problem
 from recommender.ratings.table import COLUMN_NAMES as RATING_COLUMNS
 

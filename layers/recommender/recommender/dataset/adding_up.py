@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from recommender.dataset.spool import RowSpool, SpooledRows
+from recommender.formats.moments import SECOND
 from recommender.lookahead import ahead
 
 Float32s = npt.NDArray[np.float32]
@@ -48,32 +49,25 @@ class Ageing:
         if half_life_days:
 
             def newest_of(block: SpooledRows) -> float:
-                return float(seconds_of(block.timestamps()).max(initial=0.0))
+                return float(block.timestamps().max(initial=0))
 
-            newest = max((one for _, one in ahead(newest_of, spool.blocks, threads)), default=0.0)
+            latest = (one for _, one in ahead(newest_of, spool.blocks, threads))
+            newest = max(latest, default=0.0) / SECOND
         return cls(half_life_days, min(newest, written_by))
 
     def aged(self, values: Float32s, timestamps: Integers) -> Float64s:
-        """Tell what rows count by now: ``(n,)``; one without a time counts in full."""
+        """Tell what rows count by now: ``(n,)``; one without a time counts in full.
+
+        Args:
+            values: ``(n,)`` what they counted at first.
+            timestamps: ``(n,)`` nanoseconds since 1970; -1 for none.
+        """
         wide = values.astype(np.float64)
         if not self.half_life_days:
             return wide
-        age = np.where(timestamps < 0, 0.0, self.newest - seconds_of(timestamps))
+        age = np.where(timestamps < 0, 0.0, self.newest - timestamps / SECOND)
         age = np.maximum(age, 0.0)
         return np.asarray(wide * np.exp2(-age / (_SECONDS_OF_A_DAY * self.half_life_days)))
-
-
-def seconds_of(timestamps: Integers) -> Float64s:
-    """Read times as seconds since 1970, whatever their unit: ``(n,)``.
-
-    Seconds up to 1e11 (the year 5138), milliseconds up to 1e14, microseconds up to 1e17, else
-    nanoseconds.
-    """
-    times = timestamps.astype(np.float64)
-    for limit, unit in ((1e11, 1e3), (1e14, 1e6), (1e17, 1e9)):
-        some = timestamps > limit
-        times[some] = timestamps[some] / unit
-    return times
 
 
 @dataclass(frozen=True, eq=False)

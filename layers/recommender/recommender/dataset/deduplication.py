@@ -1,5 +1,7 @@
 """Which rows of a run count, and on which side: the latest of each pair, train and test apart."""
 
+from collections import Counter
+from collections.abc import Mapping
 from concurrent.futures import Executor
 from dataclasses import dataclass
 from itertools import pairwise
@@ -40,12 +42,15 @@ class Deduplicated:
         seen_counts: ``(users,)`` how many items each user rated, on either side.
         seen_items: those items, user after user, ascending.
         totals: what pairs come to, if rows of one pair add up.
+        repeats: which rule decided between the rows of pairs that have several on one side ->
+            between how many pairs: "by_time" or "by_order".
     """
 
     outcomes: npt.NDArray[np.uint8]
     seen_counts: npt.NDArray[np.int64]
     seen_items: NumberSpool
     totals: Totals | None
+    repeats: Mapping[str, int]
 
 
 @dataclass(frozen=True)
@@ -68,8 +73,9 @@ def deduplicate(
 ) -> Deduplicated:
     """Find the rows that count.
 
-    A later rating of a pair replaces an earlier one of the same side: by timestamp, then by the
-    order of the rows. A pair rated in a test file belongs to the test set alone.
+    A later rating of a pair replaces an earlier one of the same side: by time, then by the order
+    of the rows. Between the latest one that has a time and the last one that has none the order
+    of the rows decides. A pair rated in a test file belongs to the test set alone.
 
     Args:
         spool: all rows.
@@ -98,6 +104,7 @@ class _Deduplication:
         self._totals: list[tuple[npt.NDArray[np.int64], npt.NDArray[np.float64]]] = []
         self._item_bits = np.uint64(max(1, (len(items.names) - 1).bit_length()))
         self._outcomes = np.zeros(spool.rows, np.uint8)
+        self._repeats = Counter[str]()
         self._spans: list[tuple[int, int]] = []
         self._one_at_a_time = Lock()  # for what takes several times the memory of a part
 
@@ -112,7 +119,7 @@ class _Deduplication:
             seen_counts[part.first : part.last] = counts
             seen_items.append(seen)
         totals = None if self._ageing is None else Totals.of(self._totals, self._ageing)
-        return Deduplicated(self._outcomes, seen_counts, seen_items, totals)
+        return Deduplicated(self._outcomes, seen_counts, seen_items, totals, self._repeats)
 
     def _parts(self, threads: Executor | None) -> list[_Part]:
         """Cut the users into parts of about as many rows each."""
@@ -215,7 +222,9 @@ class _Deduplication:
         is_test = self._outcomes[rows] == TEST
         for side in (False, True):
             some = np.flatnonzero(is_test == side)
-            latest = _latest(keys[some], times[some])
+            latest, by_time = _latest(keys[some], times[some])
+            self._repeats["by_time"] += int(np.count_nonzero(by_time))
+            self._repeats["by_order"] += by_time.size - int(np.count_nonzero(by_time))
             self._outcomes[rows[some[~latest]]] = REPLACED
             if self._ageing:
                 self._totals.append((rows[some[latest]], added_up(keys[some], values[some])))
@@ -259,13 +268,25 @@ def _sorted_with_places(keys: Keys) -> tuple[Keys, Places]:
     return keys[order], order.astype(np.uint32)
 
 
-def _latest(keys: Keys, times: npt.NDArray[np.int64]) -> npt.NDArray[np.bool_]:
-    """Of the rows of each key, side by side, find the last of the latest: ``(n,)`` flags."""
+def _latest(
+    keys: Keys, times: npt.NDArray[np.int64]
+) -> tuple[npt.NDArray[np.bool_], npt.NDArray[np.bool_]]:
+    """Of the rows of each key, side by side, find the one that stands.
+
+    Returns:
+        ``(n,)`` which row that is; and for each key that has several rows whether a time of its
+        own decided, and not the order of the rows.
+    """
     latest = np.zeros(keys.size, np.bool_)
-    if keys.size:
-        starts = np.flatnonzero(np.append(True, keys[1:] != keys[:-1]))
-        counts = np.diff(np.append(starts, keys.size))
-        newest = np.repeat(np.maximum.reduceat(times, starts), counts)
-        candidates = np.where(times == newest, np.arange(keys.size), -1)
-        latest[np.maximum.reduceat(candidates, starts)] = True
-    return latest
+    if not keys.size:
+        return latest, latest
+    starts = np.flatnonzero(np.append(True, keys[1:] != keys[:-1]))
+    counts = np.diff(np.append(starts, keys.size))
+    places = np.arange(keys.size)
+    newest = np.repeat(np.maximum.reduceat(times, starts), counts)
+    is_newest, is_timed = times == newest, times >= 0
+    last_newest = np.maximum.reduceat(np.where(is_newest & is_timed, places, -1), starts)
+    last_untimed = np.maximum.reduceat(np.where(is_timed, -1, places), starts)
+    latest[np.maximum(last_newest, last_untimed)] = True
+    alone = np.add.reduceat(is_newest.astype(np.int64), starts) == 1
+    return latest, (alone & (last_untimed < 0))[counts > 1]

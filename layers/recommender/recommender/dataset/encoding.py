@@ -83,6 +83,11 @@ class RunRows:
         """How many rows of them count nothing."""
         return sum(into.weightless for into in self._builders)
 
+    @property
+    def not_rated(self) -> int:
+        """How many rows of them have a rating that says that there is none."""
+        return sum(into.not_rated for into in self._builders)
+
     def builder(self, key: str, *, is_test: bool) -> RatingsBuilder:
         """Begin a file, behind those that were read before."""
         self.has_test_files |= is_test
@@ -99,8 +104,10 @@ class Dataset:
         item_likes: ``(items,)`` how many train ratings of each item are likes.
         counts: what happened to the rows, for manifest and report. ``rows`` = ``rejected`` +
             ``duplicates_replaced`` + ``held_out_from_train`` + ``train_rows`` + ``test_rows`` and,
-            in a catalog without ratings, ``weightless``, which count nothing;
-            ``sparsity`` is the share of zeros in the one-hot rows.
+            in a catalog without ratings, ``weightless``, which count nothing, in one with them
+            ``not_rated``; between the rows of so many pairs of one side a time of its own decided
+            (``repeats_by_time``), or their order (``repeats_by_order``); ``sparsity`` is the share
+            of zeros in the one-hot rows.
         seen_counts: ``(users,)`` how many items each user rated, on either side.
         seen_items: those items' numbers, user after user, ascending.
         features: the side features of users and items.
@@ -121,11 +128,11 @@ class Dataset:
     ) -> None:
         """Decide which rows count and on which side.
 
-        A later rating of a pair replaces an earlier one of the same side: by timestamp, then by the
-        order of the files, then by line. Where there are no ratings, it stands for all of them,
-        and what they say is added up. A pair rated in a test file belongs to the test set alone.
-        With no test file at all, the config says which rows are: a share of the pairs, chosen by
-        their two ids, or the latest of each user.
+        A later rating of a pair replaces an earlier one of the same side: by time, then by the
+        order of the files, then by line (see `deduplicate`). Where there are no ratings, it stands
+        for all of them, and what they say is added up. A pair rated in a test file belongs to the
+        test set alone. With no test file at all, the config says which rows are: a share of the
+        pairs, chosen by their two ids, or the latest of each user.
 
         Args:
             catalog: the catalog's name, for messages.
@@ -174,6 +181,10 @@ class Dataset:
         if config.is_implicit:
             self.counts["weightless"] = rows.weightless
             self.counts["rows"] += rows.weightless
+        else:
+            self.counts |= {f"repeats_{rule}": n for rule, n in deduplicated.repeats.items()}
+            self.counts["not_rated"] = rows.not_rated
+            self.counts["rows"] += rows.not_rated
         check_suitable(catalog, tally, config, self.counts)
 
     @property

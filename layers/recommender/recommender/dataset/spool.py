@@ -13,7 +13,9 @@ import numpy as np
 import numpy.typing as npt
 
 from recommender.errors import NoRoomError
+from recommender.formats.moments import SECOND
 from recommender.ratings.table import RatingRows
+from recommender.ratings.times import NO_TIMESTAMP
 
 Bytes = npt.NDArray[np.uint8]
 
@@ -21,7 +23,7 @@ _MOST_IN_MEMORY = 64 << 20
 _BYTES_OF_A_CHUNK = 4 << 20
 _ROWS_OF_A_BLOCK = 1 << 16
 _FULL = frozenset({errno.ENOSPC, errno.EDQUOT})
-_MOST_NARROW = (1 << 32) - 2  # a timestamp below this fits four bytes, with -1 for none
+_MOST_NARROW = (1 << 32) - 2  # as many whole seconds fit four bytes, with -1 for none
 
 
 @dataclass(frozen=True, eq=False)
@@ -57,9 +59,10 @@ class SpooledRows:
         return self._column(2, np.float32)
 
     def timestamps(self) -> npt.NDArray[np.int64]:
-        """``(rows,)``; -1 where there is none."""
+        """``(rows,)`` nanoseconds since 1970; -1 where there is none."""
         if self._narrow:
-            return self._column(3, np.uint32).astype(np.int64) - 1
+            seconds = self._column(3, np.uint32).astype(np.int64) - 1
+            return np.where(seconds < 0, NO_TIMESTAMP, seconds * SECOND)
         return self._column(3, np.int64)
 
     def _column(self, index: int, dtype: type) -> npt.NDArray:  # type: ignore[type-arg]
@@ -70,7 +73,8 @@ class SpooledRows:
 class RowSpool:
     """Takes rows in the first pass, gives them back as often as needed in the second.
 
-    Several threads may read at once. A row takes 16 bytes (20 with timestamps in milliseconds).
+    Several threads may read at once. A row takes 16 bytes, or 20 where times have
+    fractions of a second.
     """
 
     def __init__(self, directory: str | None = None) -> None:
@@ -113,12 +117,14 @@ class RowSpool:
 
     def close(self) -> None:
         """Finish the last block; needed between writing and reading."""
-        rows, is_narrow = self._open_rows, True
+        rows = self._open_rows
         if not rows:
             return
         timestamps = [part.timestamps for part in self._open]
-        is_narrow = all(int(t.max()) <= _MOST_NARROW for t in timestamps if t.size)
-        times = [(t + 1).astype(np.uint32) for t in timestamps] if is_narrow else timestamps
+        seconds = [_whole_seconds(times) for times in timestamps]
+        narrow = [one for one in seconds if one is not None]
+        is_narrow = len(narrow) == len(timestamps)
+        times: Sequence[npt.NDArray[np.generic]] = narrow if is_narrow else timestamps
         parts: Sequence[npt.NDArray[np.generic]] = [
             *(part.users for part in self._open),
             *(part.items for part in self._open),
@@ -133,6 +139,16 @@ class RowSpool:
         )
         self.rows += rows
         self._open, self._open_rows = [], 0
+
+
+def _whole_seconds(times: npt.NDArray[np.int64]) -> npt.NDArray[np.uint32] | None:
+    """Write times in four bytes each, as seconds and one; None if that would lose something."""
+    seconds = times // SECOND  # -1 where there is none
+    if times.size and int(seconds.max()) > _MOST_NARROW:
+        return None
+    if not ((seconds * SECOND == times) | (times == NO_TIMESTAMP)).all():
+        return None
+    return (seconds + 1).astype(np.uint32)
 
 
 class NumberSpool:

@@ -12,7 +12,7 @@ Words = npt.NDArray[np.uint64]
 
 WORD = 8  # bytes of a cell that fit one integer
 MOST_DIGITS = 2 * WORD  # of a decimal that two of them hold
-_NEWLINE, _QUOTE = ord("\n"), ord('"')
+_NEWLINE = ord("\n")
 
 # Eight digits in one word, the first in the lowest byte: neighbours are joined in pairs, the pairs
 # in fours, the fours in eights, all at once. Lemire, *Quickly parsing eight digits*, 2018.
@@ -62,13 +62,13 @@ class Grid:
         return Column(self.padded, self.starts[index], self.ends[index])
 
 
-def grid_of(block: bytes, delimiter: bytes, *, quotable: bool) -> Grid | None:
+def grid_of(block: bytes, delimiter: bytes, mark: bytes = b"") -> Grid | None:
     r"""Find the cells of a block.
 
     Args:
         block: lines that each end with ``\n``.
         delimiter: one byte.
-        quotable: whether quotation marks may stand around cells.
+        mark: one byte that may stand around cells, or none.
 
     Returns:
         None if the lines differ in their number of cells, or if quotation marks do anything but
@@ -87,15 +87,15 @@ def grid_of(block: bytes, delimiter: bytes, *, quotable: bool) -> Grid | None:
     starts = np.empty_like(ends)
     starts[0] = MOST_DIGITS
     np.add(ends[:-1], 1, out=starts[1:])
-    if quotable and b'"' in block and not _unquote(padded, starts, ends):
+    if mark and mark in block and not _unquote(padded, starts, ends, ord(mark)):
         return None
     by_column = (np.ascontiguousarray(one.reshape(-1, width).T) for one in (starts, ends))
     return Grid(padded, *by_column)
 
 
-def _unquote(padded: Bytes, starts: Places, ends: Places) -> bool:
+def _unquote(padded: Bytes, starts: Places, ends: Places, mark: int) -> bool:
     """Take the marks off the cells that stand within a pair of them, if all marks do that."""
-    quotes = np.flatnonzero(padded == _QUOTE)
+    quotes = np.flatnonzero(padded == mark)
     if quotes.size % 2:
         return False
     opening, closing = quotes[0::2], quotes[1::2]

@@ -21,13 +21,16 @@ class Layout:
 
     Attributes:
         delimiter: what stands between two cells.
-        positions: role of a column -> its index.
+        positions: role of a column -> its index; a negative one counts from the end of
+            ``constants``.
         header: whether the first line holds names.
         width: how many cells a line has as a rule, never fewer than a row needs.
         most: how many of a line's cells may hold something: as many as the header has names, or
             as many as lines have as a rule. One more is an unquoted delimiter within a cell, and
             nobody knows in which. 0: any number.
         quoting: what quotation marks mean.
+        comment: what a line begins with that is none.
+        constants: cells that each row has beside its own: what its folder's name says.
     """
 
     delimiter: str
@@ -36,6 +39,8 @@ class Layout:
     width: int
     most: int = 0
     quoting: Quoting = DOUBLED
+    comment: str = ""
+    constants: tuple[str, ...] = ()
 
     def surplus_of(self, cells: Sequence[str]) -> str:
         """Say that a line has more cells than the header names, as the end of a sentence.

@@ -1,4 +1,4 @@
-"""A stream of text as blocks of whole lines."""
+"""A stream of text as blocks of whole lines; a block as texts."""
 
 from collections.abc import Iterator
 from itertools import chain
@@ -71,3 +71,36 @@ class Blocks:
 def count_lines(block: bytes) -> int:
     """How many lines a block has, an unended one included."""
     return block.count(b"\n") + (not block.endswith(b"\n"))
+
+
+def lines_of(block: bytes) -> list[str]:
+    r"""Decode a block and split it at each ``\n``; an end of line at its end begins no other."""
+    try:
+        lines = block.decode().split("\n")
+    except UnicodeDecodeError:
+        lines = [decoded(line) for line in block.split(b"\n")]
+    if not lines[-1]:
+        lines.pop()
+    return lines
+
+
+def as_utf8(block: bytes) -> bytes:
+    """Write a block as UTF-8, as far as it is not; its lines stay where they are."""
+    if block.isascii():
+        return block
+    try:
+        block.decode()
+    except UnicodeDecodeError:
+        return b"\n".join(decoded(line).encode() for line in block.split(b"\n"))
+    return block
+
+
+def decoded(line: bytes) -> str:
+    """Decode a line: UTF-8; or Windows-1252, which every byte that is left of it stands for."""
+    try:
+        return line.decode()
+    except UnicodeDecodeError:
+        try:
+            return line.decode("cp1252")
+        except UnicodeDecodeError:  # five bytes mean nothing there
+            return line.decode("latin-1")

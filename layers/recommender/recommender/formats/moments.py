@@ -2,7 +2,18 @@
 
 import re
 from collections.abc import Mapping
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
+from typing import Final, Literal, NamedTuple
+
+DateOrder = Literal["", "day_first", "month_first"]
+DAY_FIRST: Final = "day_first"
+MONTH_FIRST: Final = "month_first"
+
+SECOND = 10**9
+"""In nanoseconds, as all times here are."""
+DAY = 86_400 * SECOND
+LATEST = (1 << 63) - 1
+"""In the year 2262; all that is said to be later is taken to be as late."""
 
 _MONTHS = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
 _MONTH = (
@@ -10,73 +21,207 @@ _MONTH = (
     r"|sept?(?:ember)?|oct(?:ober)?|nov(?:ember)?|dec(?:ember)?)\.?"
 )
 _WEEKDAY = r"(?:(?:mon|tue|wed|thu|fri|sat|sun)[a-z]*\.?,?\s+)?"
-_TIME = (
-    r"(?P<hour>\d{1,2}):(?P<minute>\d\d)(?::(?P<second>\d\d)(?P<fraction>[.,]\d{1,9})?)?"
-    r"(?:\s*(?P<half>[ap])\.?m\.?)?"
-)
+_CLOCK = r"(?P<hour>\d{1,2}):(?P<minute>\d\d)(?::(?P<second>\d\d))?(?:\s*(?P<half>[ap])\.?m\.?)?"
 _ZONE = r"(?:\s*(?P<zone>utc|gmt|z|[+-]\d\d(?::?\d\d)?))?"
-_BEHIND = rf"(?:(?:\s*,\s*|\s+|t){_TIME}{_ZONE})?"
+_BEHIND = rf"(?:(?:\s*,\s*|\s+|t){_CLOCK}{_ZONE})?"
 _DAY, _YEAR = r"(?P<day>\d{1,2})(?:st|nd|rd|th)?", r"(?P<year>\d{4})"
+_SHORT_YEAR = r"(?P<year>\d{4}|\d\d)"
+
+
+def _spelling(pattern: str) -> re.Pattern[str]:
+    return re.compile(pattern, re.ASCII | re.IGNORECASE)
+
+
 # A day and a month that are both numbers stand in the order that the separator tells: 14.11.2023
-# is written day first wherever it is written. 05/01/2024 is not read: nobody knows its month.
-_SPELLINGS = tuple(
-    re.compile(spelling, re.ASCII | re.IGNORECASE)
-    for spelling in (
-        rf"{_YEAR}(?P<by>[-/.])(?P<month>\d{{1,2}})(?P=by){_DAY}{_BEHIND}",
-        rf"(?P<day>\d{{1,2}})\.(?P<month>\d{{1,2}})\.{_YEAR}{_BEHIND}",
-        rf"{_WEEKDAY}{_DAY}(?:\s+|-){_MONTH}(?:\s+|-|,\s*){_YEAR}{_BEHIND}",
-        rf"{_WEEKDAY}{_MONTH}\s+{_DAY},?\s+{_YEAR}{_BEHIND}",
-        rf"{_WEEKDAY}{_MONTH}\s+{_DAY}\s+{_TIME}{_ZONE}\s+{_YEAR}",
-    )
+# is written day first wherever it is written. 05/01/2024 is either: see `date_order_in`.
+_SPELLINGS = (
+    (
+        "year-month-day",
+        _spelling(rf"{_YEAR}(?P<by>[-/.])(?P<month>\d{{1,2}})(?P=by){_DAY}{_BEHIND}"),
+    ),
+    ("day.month.year", _spelling(rf"(?P<day>\d{{1,2}})\.(?P<month>\d{{1,2}})\.{_YEAR}{_BEHIND}")),
+    (
+        "day month year",
+        _spelling(rf"{_WEEKDAY}{_DAY}(?:\s+|-){_MONTH}(?:\s+|-|,\s*){_YEAR}{_BEHIND}"),
+    ),
+    ("month day, year", _spelling(rf"{_WEEKDAY}{_MONTH}\s+{_DAY},?\s+{_YEAR}{_BEHIND}")),
+    (
+        "month day time year",
+        _spelling(rf"{_WEEKDAY}{_MONTH}\s+{_DAY}\s+{_CLOCK}{_ZONE}\s+{_YEAR}"),
+    ),
+    ("month day, year", _spelling(rf"(?P<month>\d{{1,2}}) {_DAY}, {_YEAR}")),  # Amazon's reviews
+)
+_EITHER = _spelling(
+    rf"(?P<first>\d{{1,2}})(?P<by>[-/])(?P<next>\d{{1,2}})(?P=by){_SHORT_YEAR}{_BEHIND}"
+)
+_FRACTION = re.compile(r"(?<=:\d\d)[.,](\d{1,9})\d*", re.ASCII)
+_CLOCK_ALONE = _spelling(rf"{_CLOCK}{_ZONE}")
+_CLOCK_DIGITS = re.compile(r"(\d{1,2})(\d\d)|(\d{1,2})(\d\d)(\d\d)", re.ASCII)
+_DATE_DIGITS = re.compile(
+    r"((?:19|20)\d\d)(0[1-9]|1[0-2])(0[1-9]|[12]\d|3[01])(?:([01]\d|2[0-3])([0-5]\d)([0-5]\d)?)?",
+    re.ASCII,
 )
 _MOST_CHARACTERS = 64
 _HOURS_OF_HALF_A_DAY = 12
+_MONTHS_OF_A_YEAR = 12
+_FIRST_SHORT_YEAR = 69  # of 1900; 68 is 2068, as POSIX has it
+_1970 = datetime(1970, 1, 1, tzinfo=UTC)
+_MICROSECOND = timedelta(microseconds=1)
 
 
-def moment_of(text: str) -> datetime | None:
+class Moment(NamedTuple):
+    """A point in time: nanoseconds since 1970 in UTC, and a name for how it was written."""
+
+    nanoseconds: int
+    spelling: str
+
+
+def moment_of(text: str, order: DateOrder = "") -> Moment | None:
     """Read a date, perhaps with a time of day and a zone; without a zone it is UTC.
+
+    Args:
+        text: what is written.
+        order: what comes first where day and month are numbers between slashes or dashes.
 
     Returns:
         None if the text is none, or if its day and month may be taken for each other.
     """
     if len(text) > _MOST_CHARACTERS:
         return None
+    text, nanoseconds = _without_fraction(text)
     try:
-        moment = datetime.fromisoformat(text)
+        moment, spelling = datetime.fromisoformat(text), "ISO 8601"
     except ValueError:
-        return _spelled(text)
-    return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment
+        found = _spelled(text, order)
+        if found is None:
+            return None
+        moment, spelling = found
+    return Moment(_since_1970(moment) + nanoseconds, spelling)
 
 
-def _spelled(text: str) -> datetime | None:
-    for spelling in _SPELLINGS:
+def date_order_in(text: str) -> DateOrder | None:
+    """Tell what comes first in a date like ``25/12/2024``: a month is 12 at most.
+
+    Returns:
+        An empty text if it may be either; None if this is no such date.
+    """
+    found = _EITHER.fullmatch(_without_fraction(text)[0])
+    if found is None:
+        return None
+    first, following = int(found["first"]), int(found["next"])
+    if (first > _MONTHS_OF_A_YEAR) == (following > _MONTHS_OF_A_YEAR):
+        return ""
+    return DAY_FIRST if first > _MONTHS_OF_A_YEAR else MONTH_FIRST
+
+
+def is_date_of_digits(text: str) -> bool:
+    """Whether a text is a date of digits alone: 20240131, perhaps with hours, minutes, seconds."""
+    return moment_of_digits(text) is not None
+
+
+def moment_of_digits(text: str) -> Moment | None:
+    """Read ``20240131``, ``202401311530`` or ``20240131153000``; None if this is none."""
+    found = _DATE_DIGITS.fullmatch(text)
+    if found is None:
+        return None
+    try:
+        year, month, day, hour, minute, second = (int(part or 0) for part in found.groups())
+        moment = datetime(year, month, day, hour, minute, second, tzinfo=UTC)
+    except ValueError:
+        return None
+    return Moment(_since_1970(moment), "yyyymmdd")
+
+
+def time_of_day_in(text: str) -> int | None:
+    """Read a time of day: ``21:05``, ``9:05:30.5 pm``, or ``2105`` and ``905`` in digits alone.
+
+    Returns:
+        Nanoseconds since midnight; None if this is none.
+    """
+    digits = _CLOCK_DIGITS.fullmatch(text)
+    if digits:
+        hour, minute, second = (
+            (int(digits[1]), int(digits[2]), 0)
+            if digits[1]
+            else (int(digits[3]), int(digits[4]), int(digits[5]))
+        )
+        if hour >= 24 or max(minute, second) >= 60:
+            return None
+        return (hour * 3600 + minute * 60 + second) * SECOND
+    if len(text) > _MOST_CHARACTERS:
+        return None
+    text, nanoseconds = _without_fraction(text)
+    found = _CLOCK_ALONE.fullmatch(text)
+    if found is None:
+        return None
+    try:
+        moment = datetime.fromisoformat("1970-01-01" + _clock(found.groupdict()))
+    except ValueError:
+        return None
+    return _since_1970(moment) + nanoseconds
+
+
+def _since_1970(moment: datetime) -> int:
+    if moment.tzinfo is None:
+        moment = moment.replace(tzinfo=UTC)
+    return (moment - _1970) // _MICROSECOND * 1000
+
+
+def _without_fraction(text: str) -> tuple[str, int]:
+    """Take the fraction of a second out: what is left, and it in nanoseconds."""
+    found = _FRACTION.search(text)
+    if found is None:
+        return text, 0
+    return text[: found.start()] + text[found.end() :], int(found[1].ljust(9, "0"))
+
+
+def _spelled(text: str, order: DateOrder) -> tuple[datetime, str] | None:
+    for name, spelling in _SPELLINGS:
         found = spelling.fullmatch(text)
         if found:
-            try:
-                return datetime.fromisoformat(_iso(found.groupdict()))
-            except ValueError:  # the 31st of February
-                return None
-    return None
+            return _checked(found.groupdict(), name)
+    either = _EITHER.fullmatch(text)
+    if either is None:
+        return None
+    order = date_order_in(text) or order
+    if not order:
+        return None
+    parts = either.groupdict()
+    names = ("day", "month") if order == DAY_FIRST else ("month", "day")
+    parts |= dict(zip(names, (parts["first"], parts["next"]), strict=True))
+    by = parts["by"]
+    return _checked(parts, by.join((*names, "year")))
+
+
+def _checked(parts: Mapping[str, str | None], name: str) -> tuple[datetime, str] | None:
+    try:
+        return datetime.fromisoformat(_iso(parts)), name
+    except ValueError:  # the 31st of February
+        return None
 
 
 def _iso(parts: Mapping[str, str | None]) -> str:
-    name = parts.get("name")
+    name, year = parts.get("name"), int(parts["year"] or 0)
     month = int(parts.get("month") or 0)
     if name:
         month = 1 + _MONTHS.index(name[:3].lower())
+    if len(parts["year"] or "") == 2:
+        year += 1900 if year >= _FIRST_SHORT_YEAR else 2000
+    clock = _clock(parts) if parts.get("hour") else ""
+    return f"{year:04}-{month:02}-{int(parts['day'] or 0):02}{clock}"
+
+
+def _clock(parts: Mapping[str, str | None]) -> str:
+    """Write a time of day and its zone as ISO does."""
     hour, half = int(parts["hour"] or 0), (parts["half"] or "").lower()
     if half:
         if not 1 <= hour <= _HOURS_OF_HALF_A_DAY:
             raise ValueError("no hour of half a day")
         hour = hour % _HOURS_OF_HALF_A_DAY + (_HOURS_OF_HALF_A_DAY if half == "p" else 0)
-    fraction = (parts["fraction"] or ".")[1:7].ljust(6, "0")
     zone = (parts["zone"] or "utc").lower()
     if zone in ("utc", "gmt", "z"):
         zone = "+00:00"
-    return (
-        f"{parts['year']}-{month:02}-{int(parts['day'] or 0):02}"
-        f"T{hour:02}:{int(parts['minute'] or 0):02}:{int(parts['second'] or 0):02}.{fraction}{zone}"
-    )
+    return f"T{hour:02}:{int(parts['minute'] or 0):02}:{int(parts['second'] or 0):02}{zone}"
 
 
 def unwrapped(value: object) -> object:
@@ -92,6 +237,8 @@ def unwrapped(value: object) -> object:
     (name, inner), *_ = value.items()
     if name == "$date":
         milliseconds = _number(inner)
+        if isinstance(milliseconds, int) and milliseconds >= 0:
+            return f"{milliseconds // 1000}.{milliseconds % 1000:03}"
         return inner if milliseconds is None else milliseconds / 1000
     if name == "$timestamp" and isinstance(inner, Mapping):
         return _number(inner.get("t"))
@@ -103,6 +250,10 @@ def _number(value: object) -> float | None:
     if isinstance(value, Mapping) and len(value) == 1:
         (name, text), *_ = value.items()
         if name in ("$numberLong", "$numberInt", "$numberDouble"):
+            try:
+                return int(str(text))
+            except ValueError:
+                pass
             try:
                 return float(str(text))
             except ValueError:

@@ -5,18 +5,42 @@ import re
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import islice
-from typing import Final, Literal, NamedTuple
+from typing import NamedTuple
 
-Quoting = Literal["doubled", "backslash", "literal"]
-DOUBLED: Final = "doubled"
+
+class Quoting(NamedTuple):
+    """What quotation marks mean.
+
+    Attributes:
+        mark: what stands around a cell; empty if nothing does.
+        escape: what stands before a mark within a quoted cell: another mark, or a character of
+            its own.
+    """
+
+    mark: str
+    escape: str
+
+    @property
+    def has_escapes(self) -> bool:
+        """Whether marks within cells are not simply doubled."""
+        return self.escape != self.mark
+
+    def __str__(self) -> str:
+        """For people."""
+        if not self.mark:
+            return "none"
+        within = f"{self.escape} before it" if self.has_escapes else "doubled"
+        return f"{self.mark} ({within} within a cell)"
+
+
+DOUBLED = Quoting('"', '"')
 """RFC 4180: a mark within a quoted cell is written twice."""
-BACKSLASH: Final = "backslash"
+BACKSLASH = Quoting('"', "\\")
 """A mark within a quoted cell has a backslash before it, as Spark and Hadoop write by default."""
-LITERAL: Final = "literal"
+LITERAL = Quoting("", "")
 """A mark is a character as any other."""
 
 _MOST_BYTES_OF_A_CELL = 64 << 20
-_ESCAPED = re.compile(r'\\(["\\])')
 
 csv.field_size_limit(_MOST_BYTES_OF_A_CELL)
 
@@ -49,6 +73,7 @@ class Records:
         first_line: int,
         *,
         quoting: Quoting = DOUBLED,
+        comment: str = "",
         more_follow: bool = False,
         fits: Callable[[Sequence[str]], bool] | None = None,
     ) -> None:
@@ -59,21 +84,27 @@ class Records:
             delimiter: what stands between two cells; quotation marks mean nothing beside ``::``.
             first_line: the number of ``lines[0]``.
             quoting: what quotation marks mean.
+            comment: what a line begins with that is none; such lines are passed over.
             more_follow: whether a row that is open at the end may be closed by later lines.
             fits: whether cells can be a row. Lines that make none together are rows each by
                 itself: a stray quotation mark would take all up to the next one with it.
         """
         self._lines, self._delimiter, self._first_line = lines, delimiter, first_line
-        self._quoting, self._more_follow, self._fits = quoting, more_follow, fits
+        self._quoting, self._comment = quoting, comment
+        self._more_follow, self._fits = more_follow, fits
         self.unread = 0
 
     def __iter__(self) -> Iterator[Record]:
         lines, delimiter = self._lines, self._delimiter
-        quotable = len(delimiter) == 1 and self._quoting != LITERAL
+        mark = self._quoting.mark if len(delimiter) == 1 else ""
+        comment = self._comment
         while self.unread < len(lines):
             text = lines[self.unread]
             number, taken = self._first_line + self.unread, 1
-            if quotable and '"' in text:
+            if comment and text.startswith(comment):
+                self.unread += 1
+                continue
+            if mark and mark in text:
                 cells, _ = _read_quoted([text], delimiter, self._quoting)
                 if cells is None:
                     rest = islice(lines, self.unread, None)
@@ -100,16 +131,18 @@ def records(
     return iter(Records(lines, delimiter, first_line, quoting=quoting))
 
 
-def cells_of(line: str, delimiter: str) -> list[str]:
+def cells_of(line: str, delimiter: str, quoting: Quoting = DOUBLED) -> list[str]:
     """Split one line; a quotation mark that is not closed ends with the line."""
-    if '"' not in line or len(delimiter) > 1:
+    if not quoting.mark or quoting.mark not in line or len(delimiter) > 1:
         return line.split(delimiter)
-    cells, _ = _read_quoted([line], delimiter, DOUBLED)
+    cells, _ = _read_quoted([line], delimiter, quoting)
     return cells or line.split(delimiter)
 
 
-def detect_quoting(lines: Sequence[str], delimiter: str) -> Quoting:
-    """Tell what quotation marks mean from the first lines of a file.
+def detect_quoting(
+    lines: Sequence[str], delimiter: str, mark: str | None = None, escape: str = ""
+) -> Quoting:
+    """Tell what quotation marks mean from the first lines of a file, as far as it is not said.
 
     That under which most lines belong to rows of the usual width. Marks are taken literally only
     between tabs, where programs write them so, if that is better and none stands around a cell.
@@ -117,16 +150,23 @@ def detect_quoting(lines: Sequence[str], delimiter: str) -> Quoting:
     Args:
         lines: the file's first ones, without their line ends; the last may be within a cell.
         delimiter: what stands between two cells.
+        mark: what stands around cells, if that is said; empty for nothing.
+        escape: what stands before a mark within a cell, if that is said.
     """
-    if len(delimiter) > 1 or not any('"' in line for line in lines):
-        return DOUBLED
-    ways: list[Quoting] = [DOUBLED]
-    if any('\\"' in line for line in lines):
-        ways.append(BACKSLASH)
+    if mark == "":
+        return LITERAL
+    quote = mark or '"'
+    if escape:
+        return Quoting(quote, escape)
+    doubled, backslash = Quoting(quote, quote), Quoting(quote, "\\")
+    if len(delimiter) > 1 or not any(quote in line for line in lines):
+        return doubled
+    ways = [doubled]
+    if any("\\" + quote in line for line in lines):
+        ways.append(backslash)
     cells = (cell.strip() for line in lines for cell in line.split(delimiter))
-    if delimiter == "\t" and not any(
-        len(cell) > 1 and cell[0] == cell[-1] == '"' for cell in cells
-    ):
+    is_around = any(len(cell) > 1 and cell[0] == cell[-1] == quote for cell in cells)
+    if delimiter == "\t" and mark is None and not is_around:
         ways.append(LITERAL)
     return max(ways, key=lambda way: _alike(lines, delimiter, way))
 
@@ -157,8 +197,8 @@ def _read_quoted(
         ``(None, 1)`` if the record does not quote as it should; one line more than there are if
         it is still open when they end.
     """
-    if quoting == BACKSLASH:
-        lines = (_ESCAPED.sub(_doubled, line) for line in lines)
+    if quoting.has_escapes:
+        lines = map(_doubling(quoting), lines)
     ran_out = False
 
     def ended() -> Iterator[str]:
@@ -169,7 +209,13 @@ def _read_quoted(
         ran_out = True
         yield "\n"
 
-    reader = csv.reader(ended(), delimiter=delimiter, skipinitialspace=True, strict=strict)
+    reader = csv.reader(
+        ended(),
+        delimiter=delimiter,
+        quotechar=quoting.mark,
+        skipinitialspace=not delimiter.isspace(),
+        strict=strict,
+    )
     cells: list[str] | None
     try:
         cells = next(reader)
@@ -180,5 +226,8 @@ def _read_quoted(
     return (None, 1) if cells is None else (cells, reader.line_num)
 
 
-def _doubled(escaped: re.Match[str]) -> str:
-    return '""' if escaped.group(1) == '"' else "\\"
+def _doubling(quoting: Quoting) -> Callable[[str], str]:
+    """What writes the marks of a line twice that have the escape before them."""
+    mark, escape = quoting
+    escaped = re.compile(f"{re.escape(escape)}([{re.escape(mark + escape)}])")
+    return lambda line: escaped.sub(lambda one: mark * 2 if one[1] == mark else escape, line)

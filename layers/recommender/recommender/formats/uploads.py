@@ -32,17 +32,6 @@ def text_of(data: bytes, refuse: Refuse) -> bytes:
     return b"".join(text_chunks(unpacked(iter([data]), refuse), refuse))
 
 
-def decoded(line: bytes) -> str:
-    """Decode a line: UTF-8; or Windows-1252, which every byte that is left of it stands for."""
-    try:
-        return line.decode()
-    except UnicodeDecodeError:
-        try:
-            return line.decode("cp1252")
-        except UnicodeDecodeError:  # five bytes mean nothing there
-            return line.decode("latin-1")
-
-
 def text_chunks(chunks: Iterator[bytes], refuse: Refuse) -> Iterator[bytes]:
     r"""Make sure that an upload is text, as it streams in.
 
@@ -52,8 +41,8 @@ def text_chunks(chunks: Iterator[bytes], refuse: Refuse) -> Iterator[bytes]:
 
     Returns:
         The text without byte order mark, in chunks of any size. Lines end with ``\n``, some perhaps
-        with ``\r\n``. Single lines may still hold bytes that are not UTF-8: that is for the rows
-        to judge.
+        with ``\r\n``. Single lines may still hold bytes that are not UTF-8: see
+        `recommender.formats.lines.decoded`.
 
     Raises:
         InputError: ``refuse``'s: the file is empty, damaged, too large, or no table at all.

@@ -7,10 +7,18 @@ import numpy.typing as npt
 
 from recommender.formats.cells import MOST_DIGITS, Column, Grid, WordTable, grid_of
 from recommender.formats.delimited import Layout
-from recommender.formats.quoting import BACKSLASH, LITERAL
+from recommender.formats.lines import as_utf8
 from recommender.ratings.identifiers import IdTable
-from recommender.ratings.table import RatingRows, RatingsBuilder
-from recommender.ratings.values import NO_TIMESTAMP, read_timestamp
+from recommender.ratings.table import TIME_COLUMNS, RatingRows, RatingsBuilder
+from recommender.ratings.times import (
+    NO_TIMESTAMP,
+    TimeAccount,
+    TimeForm,
+    read_date_and_clock,
+    read_times,
+    spread,
+    times_of_numbers,
+)
 
 _MOST_DIGITS_OF_A_PLAIN_ID = 8
 _RATING_BYTES = 8
@@ -36,6 +44,7 @@ class AlikeRows:
         values: ratings, or counts.
         events: types of events, if they have weights.
         timestamps: finished always.
+        times: counts these.
     """
 
     users: npt.NDArray[np.int32] | Spelled
@@ -43,9 +52,12 @@ class AlikeRows:
     values: npt.NDArray[np.float32] | Spelled
     events: Spelled | None
     timestamps: npt.NDArray[np.int64]
+    times: TimeAccount
 
 
-def read_alike_rows(block: bytes, layout: Layout, numbers: WordTable) -> AlikeRows | None:
+def read_alike_rows(
+    block: bytes, layout: Layout, numbers: WordTable, time_form: TimeForm
+) -> AlikeRows | None:
     r"""Read a block if every line has the same number of cells.
 
     This is most of the work of reading a file. It changes nothing that others see and spends its
@@ -55,33 +67,37 @@ def read_alike_rows(block: bytes, layout: Layout, numbers: WordTable) -> AlikeRo
         block: whole lines, without the header.
         layout: how to read them.
         numbers: ratings whose spelling is known already.
+        time_form: how times are written.
 
     Returns:
         None if the block holds something that needs a closer look.
     """
-    quotable = len(layout.delimiter) == 1 and layout.quoting != LITERAL
-    if layout.quoting == BACKSLASH and b"\\" in block:
+    quoting, comment = layout.quoting, layout.comment.encode()
+    mark = quoting.mark.encode() if len(layout.delimiter) == 1 else b""
+    if mark and quoting.has_escapes and quoting.escape.encode() in block:
         return None
-    block, delimiter = _with_one_byte_delimiter(block, layout.delimiter)
-    if not delimiter or b"\0" in block or not _is_utf8(block):
+    if comment and (block.startswith(comment) or b"\n" + comment in block):
         return None
-    grid = grid_of(block, delimiter, quotable=quotable)
+    block, delimiter = _with_one_byte_delimiter(as_utf8(block), layout.delimiter)
+    if not delimiter or len(mark) > 1 or b"\0" in block:
+        return None
+    grid = grid_of(block, delimiter, mark)
     if grid is None:
         return None
     positions = layout.positions
-    if grid.width <= max(at for role, at in positions.items() if role != "timestamp"):
+    if grid.width <= max(at for role, at in positions.items() if role not in TIME_COLUMNS):
         return None
     if layout.most and any(grid.column(at).longest for at in range(layout.most, grid.width)):
         return None
-    value_at = positions.get("rating", positions.get("count"))
+    columns = _Columns(grid, layout)
+    times = TimeAccount()
     return AlikeRows(
         _ids(grid.column(positions["user"])),
         _ids(grid.column(positions["item"])),
-        np.ones(grid.rows, np.float32)
-        if value_at is None
-        else _ratings(grid.column(value_at), numbers),
-        Spelled(*grid.column(positions["event"]).distinct()) if "event" in positions else None,
-        _timestamps(grid, layout.positions.get("timestamp", grid.width)),
+        columns.values(numbers),
+        columns.spelled("event"),
+        columns.timestamps(time_form, times),
+        times,
     )
 
 
@@ -108,6 +124,7 @@ def add_alike_rows(rows: AlikeRows, first_line: int, into: RatingsBuilder) -> bo
     except ValueError:
         return False
     lines = np.arange(first_line, first_line + values.size, dtype=np.int64)
+    into.times.add(rows.times)
     into.add_rows(RatingRows(users, items, values, rows.timestamps, lines))
     return True
 
@@ -123,16 +140,6 @@ def _with_one_byte_delimiter(block: bytes, delimiter: str) -> tuple[bytes, bytes
     if b"\t" in block:
         return block, b""
     return block.replace(delimiter.encode(), b"\t"), b"\t"
-
-
-def _is_utf8(block: bytes) -> bool:
-    if block.isascii():
-        return True
-    try:
-        block.decode()
-    except UnicodeDecodeError:
-        return False
-    return True
 
 
 def _ids(column: Column) -> npt.NDArray[np.int32] | Spelled:
@@ -154,15 +161,55 @@ def _ratings(column: Column, numbers: WordTable) -> npt.NDArray[np.float32] | Sp
     return Spelled(*column.distinct())
 
 
-def _timestamps(grid: Grid, index: int) -> npt.NDArray[np.int64]:
-    if index >= grid.width:
-        return np.full(grid.rows, NO_TIMESTAMP, np.int64)
-    column = grid.column(index)
-    numbers = column.naturals(MOST_DIGITS)
-    if numbers is not None:
-        return numbers
-    cells, which = column.distinct()
-    return np.array([read_timestamp(cell.decode()) for cell in cells], np.int64)[which]
+class _Columns:
+    """The columns of a block by their role; those of its folder's name are the same in each row."""
+
+    def __init__(self, grid: Grid, layout: Layout) -> None:
+        self._grid, self._layout = grid, layout
+
+    def values(self, numbers: WordTable) -> npt.NDArray[np.float32] | Spelled:
+        """Ratings or counts, as far as their spelling is known."""
+        role = "rating" if "rating" in self._layout.positions else "count"
+        column = self._own(role)
+        if column is not None:
+            return _ratings(column, numbers)
+        return self.spelled(role) or np.ones(self._grid.rows, np.float32)
+
+    def spelled(self, role: str) -> Spelled | None:
+        """A column's distinct cells; None if there is no such column."""
+        column = self._own(role)
+        if column is not None:
+            return Spelled(*column.distinct())
+        at = self._layout.positions.get(role, 0)
+        if at >= 0:
+            return None
+        return Spelled([self._layout.constants[at].encode()], np.zeros(self._grid.rows, np.int32))
+
+    def timestamps(self, form: TimeForm, account: TimeAccount) -> npt.NDArray[np.int64]:
+        """Times in nanoseconds, counted in the account."""
+        column, clock = self._own("timestamp"), self.spelled("clock")
+        if column is not None and clock is None and not form.of_digits:
+            numbers = column.naturals(MOST_DIGITS)
+            if numbers is not None:
+                return times_of_numbers(numbers, account)
+        dates = self.spelled("timestamp")
+        if dates is None:
+            account.missing += self._grid.rows
+            return np.full(self._grid.rows, NO_TIMESTAMP, np.int64)
+        if clock is None:
+            cells = [cell.decode() for cell in dates.cells]
+            return read_times(cells, dates.which, form, account)
+        both = dates.which.astype(np.int64) * len(clock.cells) + clock.which
+        pairs, which = np.unique(both, return_inverse=True)
+        moments = [
+            read_date_and_clock(dates.cells[date].decode(), clock.cells[time].decode(), form)
+            for date, time in (divmod(pair, len(clock.cells)) for pair in pairs.tolist())
+        ]
+        return spread(moments, which, account)
+
+    def _own(self, role: str) -> Column | None:
+        at = self._layout.positions.get(role, -1)
+        return self._grid.column(at) if 0 <= at < self._grid.width else None
 
 
 def _codes(column: npt.NDArray[np.int32] | Spelled, table: IdTable) -> npt.NDArray[np.int32]:

@@ -1,9 +1,18 @@
 """The two kinds of feedback: ratings, and what somebody did, counted and weighed by its kind."""
 
-from collections.abc import Callable, Mapping
+import math
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 
-from recommender.ratings.values import checked_count, checked_rating, read_count, read_rating
+from recommender.ratings.values import (
+    checked_count,
+    checked_rating,
+    is_one_of,
+    number_in,
+    read_count,
+    read_rating,
+)
 
 EXPLICIT = "explicit"
 """Rows say how much a user likes an item."""
@@ -18,9 +27,11 @@ class Meaning:
     Attributes:
         feedback: `EXPLICIT` or `IMPLICIT`.
         noun: "rating" or "count", which begins the reason for a refused cell.
-        read: reads a cell; raises a ``ValueError`` that says why it cannot.
+        read: reads a cell; raises a ``ValueError`` that says why it cannot, and gives NaN for a
+            rating that is none.
         check: checks a number that is read already, likewise.
         events: type of event -> how much one counts; none if all count 1.
+        missing: ratings that say that there is none.
     """
 
     feedback: str
@@ -28,6 +39,12 @@ class Meaning:
     read: Callable[[str], float]
     check: Callable[[float], float]
     events: Mapping[str, float] = field(default_factory=dict)
+    missing: tuple[str, ...] = ()
+
+    @property
+    def missing_numbers(self) -> list[float]:
+        """Those of ``missing`` that are numbers."""
+        return [number for number in map(number_in, self.missing) if number is not None]
 
     def event_weight(self, cell: str) -> float:
         """Tell how much an event counts.
@@ -45,9 +62,28 @@ class Meaning:
         return weight
 
 
-RATINGS = Meaning(EXPLICIT, "rating", read_rating, checked_rating)
+def ratings(missing: Sequence[str] = (), decimal: str = "") -> Meaning:
+    """Rows that say how much somebody likes something.
+
+    Args:
+        missing: ratings that say that there is none: texts, or numbers in any spelling.
+        decimal: what stands before a fraction, if that is said.
+    """
+
+    def read(cell: str) -> float:
+        return math.nan if is_one_of(missing, cell) else read_rating(cell, decimal)
+
+    def check(value: float) -> float:
+        return math.nan if is_one_of(missing, repr(value)) else checked_rating(value)
+
+    if not missing:
+        return Meaning(EXPLICIT, "rating", partial(read_rating, decimal=decimal), checked_rating)
+    return Meaning(EXPLICIT, "rating", read, check, missing=tuple(missing))
 
 
-def counts(events: Mapping[str, float]) -> Meaning:
+RATINGS = ratings()
+
+
+def counts(events: Mapping[str, float], decimal: str = "") -> Meaning:
     """Rows that say what somebody did, whose events count so much."""
-    return Meaning(IMPLICIT, "count", read_count, checked_count, events)
+    return Meaning(IMPLICIT, "count", partial(read_count, decimal=decimal), checked_count, events)

@@ -3,16 +3,50 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-from recommender.formats.delimited import Spellings, find_columns
-from recommender.ratings.feedback import IMPLICIT
+from recommender.formats.delimited import Spellings, find_columns, normalised
+from recommender.formats.moments import DateOrder
+from recommender.formats.quoting import DOUBLED, LITERAL, Quoting, cells_of
+from recommender.ratings.feedback import EXPLICIT, IMPLICIT
 from recommender.ratings.table import (
+    CLOCK_NAMES,
     COLUMN_NAMES,
+    DATE_NAMES,
     INTERACTION_COLUMNS,
     INTERACTION_NAMES,
     REQUIRED_COLUMNS,
+    TIME_NAMES,
 )
 
 _WITHOUT_HEADER = {"user": 0, "item": 1, "rating": 2, "timestamp": 3}
+
+
+@dataclass(frozen=True)
+class Writing:
+    """How cells are written, where the settings say so.
+
+    Attributes:
+        quote: the mark around cells; empty for none; None if the content is to say.
+        escape: what stands before such a mark within a cell; empty if the content is to say.
+        comment: what a line begins with that is none; empty if there are no such lines.
+        missing: ratings that say that there is none.
+        decimal: what stands before a number's fraction, "." or ","; empty for either.
+        date_order: what comes first in dates like 05/01/2024; empty if the content is to say.
+    """
+
+    quote: str | None = None
+    escape: str = ""
+    comment: str = ""
+    missing: tuple[str, ...] = ()
+    decimal: str = ""
+    date_order: DateOrder = ""
+
+    @property
+    def quoting(self) -> Quoting:
+        """What quotation marks mean, as far as it is known."""
+        if self.quote == "":
+            return LITERAL
+        mark = self.quote or DOUBLED.mark
+        return Quoting(mark, self.escape or mark)
 
 
 @dataclass(frozen=True)
@@ -27,6 +61,8 @@ class RatingForm:
             is to say.
         events: type of event -> how much one counts, in files without ratings.
         first_file: the file that said that the catalog is one without ratings, if one did.
+        writing: what else is known of how cells are written.
+        partitions: column -> its cell in every row of the file, as its folder's name says.
     """
 
     separator: str = ""
@@ -34,12 +70,19 @@ class RatingForm:
     feedback: str = ""
     events: Mapping[str, float] = field(default_factory=dict)
     first_file: str = ""
+    writing: Writing = field(default_factory=Writing)
+    partitions: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def is_implicit(self) -> bool:
         """Whether the settings say that there are no ratings: a column of counts says so too."""
         counts = bool({"count", "event"} & set(self.columns))
         return self.feedback == IMPLICIT or (not self.feedback and counts)
+
+    @property
+    def may_lack_ratings(self) -> bool:
+        """Whether a file may turn out to be without ratings."""
+        return self.feedback != EXPLICIT and "rating" not in self.columns
 
     @property
     def names(self) -> dict[str, str]:
@@ -77,6 +120,10 @@ class RatingForm:
         needed = dict.fromkeys((*INTERACTION_COLUMNS, *sorted(named)), 0)
         return list(self.without_idle(needed))
 
+    def split(self, line: str, delimiter: str) -> list[str]:
+        """Split one line of a file that is not understood yet."""
+        return cells_of(line, delimiter, self.writing.quoting)
+
     def find_columns(self, names: Sequence[str]) -> dict[str, int]:
         """Find which column plays which role, by a header; a given name is taken literally."""
         return self._find(names, COLUMN_NAMES)
@@ -93,6 +140,33 @@ class RatingForm:
         if self.is_implicit and rating is not None:
             found.setdefault("count", rating)
         return self.without_idle({role: at for role, at in found.items() if role != "rating"})
+
+    def of_partitions(self, *, implicit: bool) -> dict[str, int]:
+        """Find what the names of a file's folders say of its rows: no user and no item.
+
+        Returns:
+            Role -> place among ``partitions``, counted from their end: -1 is the last.
+        """
+        names = list(self.partitions)
+        found = self.find_interactions(names) if implicit else self.find_columns(names)
+        return {
+            role: at - len(names) for role, at in found.items() if role not in INTERACTION_COLUMNS
+        }
+
+    def time_columns(self, names: Sequence[str]) -> list[int]:
+        """Find the columns that may say when a row was written, the most telling first."""
+        if "timestamp" in self.columns:
+            found = self._find(names, {})
+            return [found["timestamp"]] if "timestamp" in found else []
+        plain = [normalised(name) for name in names]
+        return [plain.index(name) for name in TIME_NAMES if name in plain]
+
+    def find_date_and_clock(self, names: Sequence[str]) -> tuple[int, int] | None:
+        """Find the columns of a date and of a time of day, if both are there."""
+        found = self._find(names, {"timestamp": DATE_NAMES, "clock": CLOCK_NAMES})
+        if "timestamp" not in found or "clock" not in found:
+            return None
+        return found["timestamp"], found["clock"]
 
     def without_idle(self, found: Mapping[str, int]) -> dict[str, int]:
         """Leave the events out if all count the same."""

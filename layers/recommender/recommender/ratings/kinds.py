@@ -1,7 +1,7 @@
 """All files of a catalog are of one kind: with ratings, or without."""
 
 from recommender.errors import MalformedRatingsError
-from recommender.ratings.feedback import EXPLICIT, IMPLICIT, RATINGS, counts
+from recommender.ratings.feedback import EXPLICIT, IMPLICIT, counts, ratings
 from recommender.ratings.form import RatingForm
 from recommender.ratings.table import RatingsBuilder
 
@@ -32,4 +32,8 @@ def understand(into: RatingsBuilder, feedback: str, form: RatingForm) -> None:
             'put it into a catalog of its own, or say "feedback": "implicit" in config.json, and '
             "its ratings are counts",
         )
-    into.meaning = RATINGS if feedback == EXPLICIT else counts(form.events)
+    writing = form.writing
+    if feedback == EXPLICIT:
+        into.meaning = ratings(writing.missing, writing.decimal)
+    else:
+        into.meaning = counts(form.events, writing.decimal)

@@ -8,26 +8,38 @@ import numpy as np
 import numpy.typing as npt
 
 from recommender.errors import MalformedRatingsError
+from recommender.formats.moments import DAY, LATEST, time_of_day_in
 from recommender.formats.parquet.files import Column, Field, ParquetError, ParquetFile
+from recommender.ratings.detection.implicit import may_be_ratings
+from recommender.ratings.detection.times import time_form_of
 from recommender.ratings.feedback import EXPLICIT, IMPLICIT
 from recommender.ratings.form import RatingForm
 from recommender.ratings.identifiers import IdTable
-from recommender.ratings.interactions import may_be_ratings
 from recommender.ratings.kinds import ONE_KIND, understand
 from recommender.ratings.table import (
     EXPECTED,
     EXPECTED_OF_INTERACTIONS,
     INTERACTION_COLUMNS,
     REQUIRED_COLUMNS,
+    TIME_COLUMNS,
     RatingRows,
     RatingsBuilder,
 )
-from recommender.ratings.values import MOST_COUNTED, NO_TIMESTAMP, read_timestamp
+from recommender.ratings.times import (
+    NO_TIMESTAMP,
+    TimeForm,
+    known_times,
+    read_times,
+    share_of_times,
+    times_of_numbers,
+)
+from recommender.ratings.values import MOST_COUNTED
 
 _UNUSABLE = -1  # instead of an id's code
 _SAMPLE_ROWS = 100
 _NULL = -1  # instead of a value's place
-_INT64_LIMIT = 1 << 63
+_MOST_TOLD = 100_000
+_HALF = 0.5
 
 Codes = npt.NDArray[np.int32]
 Numbers = npt.NDArray[np.integer | np.floating]
@@ -58,13 +70,62 @@ def read_parquet(chunks: Iterator[bytes], into: RatingsBuilder, form: RatingForm
 def _read(file: ParquetFile, into: RatingsBuilder, form: RatingForm) -> None:
     found = _interactions(file, form)
     understand(into, EXPLICIT if found is None else IMPLICIT, form)
+    beside = form.of_partitions(implicit=found is not None)
     if found is None:
-        found = _fields(file, form.find_columns, REQUIRED_COLUMNS, EXPECTED)
+        required = [role for role in REQUIRED_COLUMNS if role not in beside]
+        found = _fields(file, form.find_columns, required, EXPECTED)
+    found |= _time_column(file, form) | _clock_beside(file, found, form)
     _refuse_what_is_none(found)
     line = 1
+    cells = list(form.partitions.values())
+    same = {role: [cells[at]] for role, at in beside.items() if role not in found}
     for columns in file.batches(list(found.values())):
-        line += _add_batch(dict(zip(found, columns, strict=True)), found, line, into)
+        rows = columns[0].which.size
+        named = dict(zip(found, columns, strict=True))
+        named |= {role: Column(cell, np.zeros(rows, np.int32)) for role, cell in same.items()}
+        if line == 1:
+            into.time_form = _time_form(named, form)
+        line += _add_batch(named, found, line, into)
         into.flush()
+
+
+def _time_column(file: ParquetFile, form: RatingForm) -> dict[str, Field]:
+    """Find the first of the columns that are called times in which half of the rows have one."""
+    fields = [file.fields[at] for at in form.time_columns([one.name for one in file.fields])]
+    if len(fields) > 1:
+        with closing(file.batches(fields)) as batches:
+            columns = next(batches, [])
+        for field, column in zip(fields, columns, strict=False):
+            rows = range(min(_SAMPLE_ROWS, column.which.size))
+            cells = [_shown(column, row) for row in rows]
+            if field.kind.holds == "times":
+                return {"timestamp": field}
+            if cells and share_of_times(cells, form.writing.date_order) >= _HALF:
+                return {"timestamp": field}
+    return {}
+
+
+def _clock_beside(
+    file: ParquetFile, found: Mapping[str, Field], form: RatingForm
+) -> dict[str, Field]:
+    """Find a date and a time of day that stand in two columns."""
+    pair = form.find_date_and_clock([field.name for field in file.fields])
+    if pair is None or found.get("timestamp") not in [file.fields[at] for at in pair]:
+        return {}
+    date, clock = (file.fields[at] for at in pair)
+    if clock.kind.holds != "times of day" and (date.kind.holds, clock.kind.holds) != ("texts",) * 2:
+        return {}
+    return {"timestamp": date, "clock": clock}
+
+
+def _time_form(columns: Mapping[str, Column], form: RatingForm) -> TimeForm:
+    order = form.writing.date_order
+    if "timestamp" not in columns:
+        return TimeForm(order)
+    values = columns["timestamp"].values
+    if isinstance(values, np.ndarray) and values.dtype.kind not in "iu":
+        return TimeForm(order)
+    return time_form_of((str(value) for value in values[:_MOST_TOLD]), order)
 
 
 def _interactions(file: ParquetFile, form: RatingForm) -> dict[str, Field] | None:
@@ -120,7 +181,7 @@ def _fields(
 
 def _refuse_what_is_none(fields: Mapping[str, Field]) -> None:
     for role in fields:
-        if role == "timestamp":
+        if role in TIME_COLUMNS:
             continue
         name, holds = fields[role].name, fields[role].kind.holds
         if holds not in ("numbers", "texts") and not (role == "rating" and holds == "booleans"):
@@ -139,9 +200,8 @@ def _add_batch(
     users = _codes(columns["user"], into.users, problems)
     items = _codes(columns["item"], into.items, problems)
     size = values.size
-    times = np.full(size, NO_TIMESTAMP, np.int64)
-    if "timestamp" in columns and fields["timestamp"].kind.holds in ("numbers", "texts"):
-        times = _timestamps(columns["timestamp"])
+    kinds = {role: field.kind.holds for role, field in fields.items()}
+    times = _times(columns, kinds, into)
     bad = np.zeros(size, np.bool_)
     for flags, _ in problems:
         bad |= flags
@@ -235,9 +295,11 @@ def _numbers(
             except ValueError as problem:
                 reasons[place] = str(problem)
                 usable[place] = False
-    bad = ~np.append(usable, False)[which]
+    numbers[np.isin(numbers, np.array(into.meaning.missing_numbers, np.float32))] = np.nan
+    has_nulls = "" in into.meaning.missing
+    bad = ~np.append(usable, has_nulls)[which]
     problems.append((bad, lambda row: reasons.get(int(which[row]), f"{noun} is no finite number")))
-    return np.append(numbers, np.float32(0))[which]
+    return np.append(numbers, np.float32(np.nan if has_nulls else 0))[which]
 
 
 def _weights(
@@ -274,19 +336,46 @@ def _sound(cell: str, what: str) -> str:
     return cell
 
 
-def _timestamps(column: Column) -> npt.NDArray[np.int64]:
-    values = column.values
-    if not isinstance(values, np.ndarray):
-        numbers = np.array([read_timestamp(cell) for cell in values], np.int64)
-    elif values.dtype.kind == "i":
-        numbers = np.maximum(values.astype(np.int64), NO_TIMESTAMP)
+def _times(
+    columns: Mapping[str, Column], kinds: Mapping[str, str], into: RatingsBuilder
+) -> npt.NDArray[np.int64]:
+    """Read when the rows were written, in nanoseconds, and count how."""
+    account, form = into.times, into.time_form
+    column, holds = columns.get("timestamp"), kinds.get("timestamp", "texts")
+    size = columns["user"].which.size
+    if column is None or holds not in ("numbers", "texts", "times"):
+        account.missing += size
+        return np.full(size, NO_TIMESTAMP, np.int64)
+    if "clock" in columns:
+        return _times_of_two(column, columns["clock"], kinds["clock"], into)
+    values, which = column.values, column.which
+    if not isinstance(values, np.ndarray) or form.of_digits:
+        return read_times([str(value) for value in values], which, form, account)
+    if holds == "times":
+        return known_times(np.asarray(values, np.int64), which, account)
+    wide = values.astype(np.float64) if values.dtype.kind == "f" else values
+    of_rows = which >= 0
+    times = np.full(size, NO_TIMESTAMP, np.int64)
+    times[of_rows] = times_of_numbers(wide[which[of_rows]], account)
+    account.missing += size - int(np.count_nonzero(of_rows))
+    return times
+
+
+def _times_of_two(
+    date: Column, clock: Column, holds: str, into: RatingsBuilder
+) -> npt.NDArray[np.int64]:
+    """Read a date and a time of day in two columns."""
+    if isinstance(date.values, np.ndarray):
+        days = known_times(np.asarray(date.values, np.int64), date.which, into.times)
     else:
-        if values.dtype.kind == "f":
-            values = values.astype(np.float64)
-        sound = (values >= 0) & (values < _INT64_LIMIT)
-        numbers = np.where(sound, values, 0).astype(np.int64)
-        numbers[~sound] = NO_TIMESTAMP
-    return np.asarray(np.append(numbers, np.int64(NO_TIMESTAMP))[column.which])
+        days = read_times(list(date.values), date.which, into.time_form, into.times)
+    if holds == "times of day":
+        within = np.asarray(clock.values, np.int64)
+    else:
+        found = (time_of_day_in(str(cell).strip()) for cell in clock.values)
+        within = np.array([time or 0 for time in found], np.int64)
+    beside = np.append(within, np.int64(0))[clock.which]
+    return np.where(days < 0, days, np.minimum(days, LATEST - DAY) + beside)
 
 
 def _shown(column: Column, row: int) -> str:

@@ -11,7 +11,10 @@ from recommender.formats.lines import Blocks, count_lines
 from recommender.formats.uploads import PARQUET_MAGIC, text_chunks
 from recommender.lookahead import ahead
 from recommender.ratings.blocks import AlikeRows, add_alike_rows, read_alike_rows
-from recommender.ratings.detection import SAMPLE_BYTES, detect_layout, find_table, sample_of
+from recommender.ratings.detection.explicit import detect_layout
+from recommender.ratings.detection.samples import SAMPLE_BYTES, sample_of
+from recommender.ratings.detection.tables import find_table
+from recommender.ratings.detection.times import time_form_of_json, time_form_of_table
 from recommender.ratings.feedback import EXPLICIT, IMPLICIT
 from recommender.ratings.form import RatingForm
 from recommender.ratings.kinds import ONE_KIND, understand
@@ -71,16 +74,21 @@ def _read_text(
 ) -> None:
     head = blocks.head(SAMPLE_BYTES)
     sample = sample_of(head, whole=len(head) < SAMPLE_BYTES)
+    comment = form.writing.comment
+    if comment:
+        sample = [one for one in sample if not one[1].startswith(comment)] or sample
     if not sample:
         raise MalformedRatingsError(into.key, 1, "the file begins with nothing but blank lines")
     if sample[0][1].lstrip().startswith("{") and not form.separator:
         lines = [text for _, text in sample]
         understand(into, IMPLICIT if form.is_implicit else json_feedback(lines, form), form)
+        into.time_form = time_form_of_json(head, form)
         _read_json(blocks, form, into)
     else:
         table, form = find_table(into.key, sample, form)
         layout = detect_layout(into.key, table, form)
         understand(into, EXPLICIT if "rating" in layout.positions else IMPLICIT, form)
+        into.time_form = time_form_of_table(head, table, layout, form)
         blocks.skip_lines(table[0][0] - (0 if layout.header else 1))
         _TableReader(layout, into, threads).read(blocks)
 
@@ -103,7 +111,7 @@ class _TableReader:
             read_delimited(b"".join(self._open), self._layout, self._line, self._into)
 
     def _alike(self, block: bytes) -> AlikeRows | None:
-        return read_alike_rows(block, self._layout, self._into.numbers)
+        return read_alike_rows(block, self._layout, self._into.numbers, self._into.time_form)
 
     def _add(self, block: bytes, rows: AlikeRows | None, *, more_follow: bool) -> None:
         was_open = bool(self._open)

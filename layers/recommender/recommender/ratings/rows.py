@@ -1,48 +1,33 @@
 """Rating rows one by one: every kind of row is understood or rejected with its reason."""
 
+import math
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from typing import Final
 
 from recommender.formats.delimited import Layout
 from recommender.formats.json_rows import id_of, json_object, kind_of
-from recommender.formats.moments import unwrapped
+from recommender.formats.lines import lines_of
+from recommender.formats.moments import Moment, time_of_day_in, unwrapped
 from recommender.formats.quoting import Records
+from recommender.ratings.detection.implicit import may_be_ratings
 from recommender.ratings.feedback import EXPLICIT, IMPLICIT
 from recommender.ratings.form import RatingForm
-from recommender.ratings.interactions import may_be_ratings
-from recommender.ratings.table import INTERACTION_COLUMNS, REQUIRED_COLUMNS, RatingsBuilder
-from recommender.ratings.values import NO_TIMESTAMP, read_timestamp
+from recommender.ratings.table import (
+    INTERACTION_COLUMNS,
+    REQUIRED_COLUMNS,
+    TIME_COLUMNS,
+    RatingsBuilder,
+)
+from recommender.ratings.times import (
+    NO_TIMESTAMP,
+    TimeForm,
+    read_date_and_clock,
+    read_time,
+)
 
 _NO_COLUMN: Final = sys.maxsize
-
-
-def lines_of(block: bytes) -> tuple[list[str], bool]:
-    r"""Decode a block and split it at each ``\n``.
-
-    Returns:
-        The lines, and whether all of them were UTF-8. If not, the offending bytes stand in their
-        lines as lone surrogates, for `damage_in` to find.
-    """
-    try:
-        text, sound = block.decode(), True
-    except UnicodeDecodeError:
-        text, sound = block.decode("utf-8", "surrogateescape"), False
-    lines = text.split("\n")
-    if not lines[-1]:
-        lines.pop()
-    return lines, sound
-
-
-def damage_in(line: str) -> str | None:
-    """Say what makes a line unusable whatever its format is: NUL, or bytes that are not UTF-8."""
-    if "\0" in line:
-        return "holds a NUL character (is the file UTF-16 without a byte order mark?)"
-    try:
-        line.encode()
-    except UnicodeEncodeError as error:
-        return f"is not UTF-8: byte 0x{ord(line[error.start]) & 0xFF:02x} cannot be read"
-    return None
+_NUL = "holds a NUL character (is the file UTF-16 without a byte order mark?)"
 
 
 def read_delimited(
@@ -66,27 +51,26 @@ def read_delimited(
         How many lines at the end were not read: a quotation mark among them is still open, and a
         line that follows may close it.
     """
-    lines, sound = lines_of(block)
-    sound = sound and b"\0" not in block
+    lines = lines_of(block)
+    has_nul = b"\0" in block
     known_users, known_items = into.users.known, into.items.known
     user_at, item_at = (layout.positions[role] for role in INTERACTION_COLUMNS)
-    time_at = layout.positions.get("timestamp", _NO_COLUMN)
-    needed = 1 + max(at for role, at in layout.positions.items() if role != "timestamp")
+    needed = 1 + max(at for role, at in layout.positions.items() if role not in TIME_COLUMNS)
     most = layout.most or _NO_COLUMN
-    value_of = _value_reader(layout, into)
+    value_of, time_of = _value_reader(layout, into), _time_reader(layout, into)
     rows = Records(
         lines,
         layout.delimiter,
         first_line,
         quoting=layout.quoting,
+        comment=layout.comment,
         more_follow=more_follow,
         fits=lambda cells: len(cells) >= needed and not layout.surplus_of(cells),
     )
     for record in rows:
         cells, text = record.cells, record.text
-        damage = None if sound else damage_in(text)
-        if damage:
-            into.reject(record.line, damage, text)
+        if has_nul and "\0" in text:
+            into.reject(record.line, _NUL, text)
             continue
         if cells is None:
             into.reject(record.line, "has quotation marks that do not pair up", text)
@@ -99,6 +83,8 @@ def read_delimited(
         if surplus:
             into.reject(record.line, surplus, text)
             continue
+        if layout.constants:
+            cells = [*cells, *layout.constants]
         try:
             value = value_of(cells)
             user = known_users.get(cells[user_at])
@@ -110,8 +96,7 @@ def read_delimited(
         except ValueError as problem:
             into.reject(record.line, str(problem), text)
             continue
-        timestamp = read_timestamp(cells[time_at]) if time_at < len(cells) else NO_TIMESTAMP
-        into.add(user, item, value, timestamp, record.line)
+        into.add(user, item, value, time_of(cells), record.line)
     return len(lines) - rows.unread
 
 
@@ -129,6 +114,22 @@ def _value_reader(layout: Layout, into: RatingsBuilder) -> Callable[[Sequence[st
     return lambda cells: into.value(cells[rating_at]) * weight(cells[event_at])
 
 
+def _time_reader(layout: Layout, into: RatingsBuilder) -> Callable[[Sequence[str]], int]:
+    """What reads when a row was written, and counts how."""
+    time_at = layout.positions.get("timestamp", _NO_COLUMN)
+    clock_at = layout.positions.get("clock", _NO_COLUMN)
+    form, account = into.time_form, into.times
+
+    def read(cells: Sequence[str]) -> int:
+        clock = cells[clock_at] if clock_at < len(cells) else ""
+        time = cells[time_at] if time_at < len(cells) else ""
+        moment = read_date_and_clock(time, clock, form) if clock else read_time(time, form)
+        account.count(moment)
+        return moment.nanoseconds
+
+    return read
+
+
 def read_json_lines(block: bytes, first_line: int, into: RatingsBuilder, form: RatingForm) -> None:
     """Read rows of JSON Lines; names may differ from row to row.
 
@@ -138,17 +139,16 @@ def read_json_lines(block: bytes, first_line: int, into: RatingsBuilder, form: R
         into: takes the rows and the rejects.
         form: may name the columns.
     """
-    lines, _ = lines_of(block)
     columns: dict[tuple[str, ...], dict[str, str]] = {}
-    for number, text in enumerate(lines, first_line):
-        if not text or text.isspace():
+    comment = form.writing.comment
+    for number, text in enumerate(lines_of(block), first_line):
+        if not text or text.isspace() or (comment and text.startswith(comment)):
             continue
-        damage = damage_in(text)
-        if damage:
-            into.reject(number, damage, text)
+        if "\0" in text:
+            into.reject(number, _NUL, text)
             continue
         try:
-            row = json_object(text)
+            row = {**form.partitions, **json_object(text)}
             names = tuple(row)
             if names not in columns:
                 columns[names] = _named_columns(names, form, into.meaning.feedback)
@@ -159,10 +159,29 @@ def read_json_lines(block: bytes, first_line: int, into: RatingsBuilder, form: R
         except ValueError as problem:
             into.reject(number, str(problem), text)
             continue
-        time = unwrapped(row.get(found["timestamp"])) if "timestamp" in found else None
-        timed = isinstance(time, str | int | float) and not isinstance(time, bool)
-        timestamp = read_timestamp(str(time)) if timed else NO_TIMESTAMP
-        into.add(user, item, value, timestamp, number)
+        moment = _json_time(row, found, form, into.time_form)
+        into.times.count(moment)
+        into.add(user, item, value, moment.nanoseconds, number)
+
+
+def _json_time(
+    row: Mapping[str, object], columns: Mapping[str, str], rating_form: RatingForm, form: TimeForm
+) -> Moment:
+    """Read when a row was written: by the most telling of its times that is not empty."""
+    if "timestamp" not in columns:
+        return read_time("", form)
+    time = unwrapped(row[columns["timestamp"]])
+    if time is None or time == "":
+        names = list(row)
+        others = (unwrapped(row[names[at]]) for at in rating_form.time_columns(names))
+        time = next((other for other in others if other is not None and other != ""), None)
+    if isinstance(time, bool) or not isinstance(time, str | int | float):
+        shape = "" if time is None else kind_of(time)
+        return Moment(NO_TIMESTAMP, shape)
+    clock = row[columns["clock"]] if "clock" in columns else None
+    if isinstance(clock, str | int) and time_of_day_in(str(clock).strip()) is not None:
+        return read_date_and_clock(str(time), str(clock), form)
+    return read_time(str(time), form)
 
 
 def json_feedback(lines: Sequence[str], form: RatingForm) -> str:
@@ -177,7 +196,7 @@ def json_feedback(lines: Sequence[str], form: RatingForm) -> str:
             rows.append(json_object(text))
         except ValueError:
             continue
-    names = list(dict.fromkeys(name for row in rows for name in row))
+    names = list(dict.fromkeys(name for row in rows for name in (*form.partitions, *row)))
     found = form.find_columns(names)
     if "rating" in form.columns or "rating" in found or not {"user", "item"} <= set(found):
         return EXPLICIT
@@ -205,6 +224,9 @@ def _named_columns(names: Sequence[str], form: RatingForm, feedback: str) -> dic
     missing = [role for role in required if role not in found]
     if missing:
         raise ValueError(f"has no {' and no '.join(missing)}")
+    pair = form.find_date_and_clock(names)
+    if pair is not None and found.get("timestamp") in pair:
+        found |= dict(zip(("timestamp", "clock"), pair, strict=True))
     return {role: names[index] for role, index in found.items()}
 
 
@@ -213,7 +235,10 @@ def _json_value(
 ) -> float:
     """Read a row's rating, or its count times the weight of its event."""
     if into.meaning.feedback == EXPLICIT:
-        return _json_number(row[columns["rating"]], into)
+        rating = row[columns["rating"]]
+        if rating is None and "" in into.meaning.missing:
+            return math.nan
+        return _json_number(rating, into)
     value = _json_number(row[columns["count"]], into) if "count" in columns else 1.0
     if "event" in columns:
         event = row[columns["event"]]

@@ -1,5 +1,6 @@
 """The table that a rating file becomes: what its columns are called, and its rows."""
 
+import math
 from array import array
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -12,8 +13,29 @@ from recommender.formats.delimited import Spellings
 from recommender.ratings.feedback import IMPLICIT, RATINGS, Meaning
 from recommender.ratings.identifiers import IdTable
 from recommender.ratings.rejects import Reject, RejectLog
+from recommender.ratings.times import TimeAccount, TimeForm
 
 ALWAYS_ALLOWED_REJECTS = 10
+
+# Of several times in a row that of the rating counts, then that of its last change.
+TIME_NAMES = (
+    *("ratedat", "ratedon", "rated", "daterated", "timerated", "ratingtimestamp", "ratingtime"),
+    *("ratingdate", "ratedtimestamp", "unixreviewtime", "reviewtime", "reviewdate", "reviewedat"),
+    *("updatedat", "updatedon", "updated", "dateupdated", "lastupdated", "updatetime"),
+    *("modifiedat", "modified", "datemodified", "lastmodified", "modifieddate"),
+    *("timestamp", "ts", "unixtime", "eventtime", "eventtimestamp", "eventdate", "time"),
+    *("datetime", "date", "occurredat", "purchasedat", "purchasedate", "orderedat", "orderdate"),
+    *("invoicedate", "transactiondate", "watchedat", "playedat", "listenedat", "clickedat"),
+    *("viewedat", "day", "dt", "createdat", "createdon", "created", "datecreated", "datetimestamp"),
+)
+DATE_NAMES = (
+    *("ratingdate", "daterated", "reviewdate", "date", "eventdate", "orderdate", "purchasedate"),
+    *("invoicedate", "transactiondate", "day", "dt"),
+)
+CLOCK_NAMES = (
+    *("ratingtime", "timerated", "reviewtime", "time", "timeofday", "clock", "eventtime"),
+    *("ordertime", "purchasetime", "invoicetime", "transactiontime", "hour"),
+)
 
 # As written by MovieLens, Book-Crossing, the Amazon and Yelp reviews, and spreadsheets.
 COLUMN_NAMES: Spellings = {
@@ -29,11 +51,10 @@ COLUMN_NAMES: Spellings = {
         *("courseid", "course", "placeid", "place", "restaurantid", "restaurant", "sku"),
     ),
     "rating": ("rating", "ratings", "score", "stars", "overall", "bookrating", "value"),
-    "timestamp": (
-        *("timestamp", "ts", "unixreviewtime", "time", "datetime", "date", "createdat"),
-        *("ratedat", "updatedat"),
-    ),
+    "timestamp": TIME_NAMES,
 }
+TIME_COLUMNS = ("timestamp", "clock")
+"""Without these a row is still one."""
 REQUIRED_COLUMNS = ("user", "item", "rating")
 EXPECTED = "user, item, rating and perhaps timestamp"
 
@@ -69,7 +90,7 @@ class RatingRows:
         users: int32 code of the user, as an `IdTable` gave it out.
         items: int32 code of the item.
         values: float32 rating; without ratings, the count times the weight of the event.
-        timestamps: int64; `NO_TIMESTAMP` where there is none.
+        timestamps: int64 nanoseconds since 1970; `NO_TIMESTAMP` where there is none.
         lines: int64 line of the row, counted from 1.
     """
 
@@ -82,6 +103,16 @@ class RatingRows:
     def __len__(self) -> int:
         return int(self.values.size)
 
+    def some(self, which: npt.NDArray[np.int64]) -> "RatingRows":
+        """Take the rows of these places."""
+        return RatingRows(
+            self.users[which],
+            self.items[which],
+            self.values[which],
+            self.timestamps[which],
+            self.lines[which],
+        )
+
 
 class RatingsBuilder:
     """Collects the rows of one file, from readers that each hand in what they understood.
@@ -91,6 +122,9 @@ class RatingsBuilder:
         rows: how many are usable.
         rejected: how many are not.
         weightless: how many count nothing, and are left out: a count or an event's weight is 0.
+        not_rated: how many have a rating that says that there is none, and are left out.
+        time_form: how their times are written; set before the first of them.
+        times: what became of those.
     """
 
     def __init__(
@@ -116,7 +150,8 @@ class RatingsBuilder:
         self.meaning: Meaning = RATINGS
         self.rows = 0
         self.rejected = 0
-        self.weightless = 0
+        self.weightless = self.not_rated = 0
+        self.time_form, self.times = TimeForm(), TimeAccount()
         self.first_reject: Reject | None = None
         self.numbers = WordTable()
         self._take = take
@@ -126,6 +161,9 @@ class RatingsBuilder:
 
     def value(self, cell: str) -> float:
         """Read a rating or a count; the same few spellings come again and again.
+
+        Returns:
+            NaN for a rating that says that there is none.
 
         Raises:
             ValueError: see `read_rating` and `read_count`.
@@ -149,6 +187,9 @@ class RatingsBuilder:
         if value == 0 and self.meaning.feedback == IMPLICIT:
             self.weightless += 1
             return
+        if math.isnan(value):
+            self.not_rated += 1
+            return
         rows = self._open
         rows.users.append(user)
         rows.items.append(item)
@@ -164,13 +205,11 @@ class RatingsBuilder:
         if self.meaning.feedback == IMPLICIT and not rows.values.all():
             some = np.flatnonzero(rows.values)
             self.weightless += len(rows) - some.size
-            rows = RatingRows(
-                rows.users[some],
-                rows.items[some],
-                rows.values[some],
-                rows.timestamps[some],
-                rows.lines[some],
-            )
+            rows = rows.some(some)
+        if self.meaning.missing and np.isnan(rows.values).any():
+            some = np.flatnonzero(~np.isnan(rows.values))
+            self.not_rated += len(rows) - some.size
+            rows = rows.some(some)
         self._hand_in(rows)
 
     def flush(self) -> None:

@@ -1,30 +1,31 @@
-"""What a cell may say: a rating, a count, or when it was given."""
+"""What a cell may say: a rating, or a count."""
 
 import math
 import re
+from collections.abc import Sequence
 
 import numpy as np
 
-from recommender.formats.moments import moment_of
-
-NO_TIMESTAMP = -1
 _NUMBER = re.compile(r"[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?", re.ASCII)
+_THOUSANDS = re.compile(r"[+-]?\d{1,3}([.,]\d{3})+", re.ASCII)
 _DECIMAL_COMMA = re.compile(r"[+-]?\d{1,3},\d{1,2}", re.ASCII)
 _NOT_FINITE = re.compile(r"[+-]?(?:nan|inf|infinity)", re.IGNORECASE)
 _GREATEST = float(np.finfo(np.float32).max)
 MOST_COUNTED = 1e12
-_INT64_LIMIT = 1 << 63
-_SURELY_INT64 = 18  # digits
-_MAX_TIMESTAMP_TEXT = 200
 
 
-def read_rating(cell: str) -> float:
+def read_rating(cell: str, decimal: str = "") -> float:
     """Read a rating: a plain decimal number that a float32 can hold. ``4,5`` is ``4.5``.
+
+    Args:
+        cell: what is written.
+        decimal: what stands before a fraction, if that is said; then the other of the two may
+            stand between thousands.
 
     Raises:
         ValueError: it is none; the message says why.
     """
-    return checked_rating(_read_number(cell, "rating"))
+    return checked_rating(_read_number(cell, "rating", decimal))
 
 
 def checked_rating(value: float) -> float:
@@ -40,13 +41,13 @@ def checked_rating(value: float) -> float:
     return value
 
 
-def read_count(cell: str) -> float:
+def read_count(cell: str, decimal: str = "") -> float:
     """Read how often something happened: a plain decimal number, as `read_rating` reads one.
 
     Raises:
         ValueError: it is none, or what `checked_count` refuses; the message says why.
     """
-    return checked_count(_read_number(cell, "count"))
+    return checked_count(_read_number(cell, "count", decimal))
 
 
 def checked_count(value: float) -> float:
@@ -69,42 +70,43 @@ def checked_count(value: float) -> float:
     return float(np.float32(value))
 
 
-def _read_number(cell: str, noun: str) -> float:
+def is_one_of(words: Sequence[str], cell: str) -> bool:
+    """Whether a cell says what one of some words does: the same text, or the same number."""
+    text = cell.strip()
+    if text in words:
+        return True
+    number = number_in(text)
+    return number is not None and any(number == number_in(word) for word in words)
+
+
+def number_in(text: str) -> float | None:
+    """Read a plain number; None if a text is none."""
+    return float(text) if _NUMBER.fullmatch(text) else None
+
+
+def _read_number(cell: str, noun: str, decimal: str) -> float:
     text = cell.strip()
     if not text:
         raise ValueError(f"{noun} is empty")
-    if _DECIMAL_COMMA.fullmatch(text):
-        text = text.replace(",", ".")
-    if not _NUMBER.fullmatch(text):
+    if decimal:
+        plain = _with_point(text, decimal)
+    else:
+        plain = text.replace(",", ".") if _DECIMAL_COMMA.fullmatch(text) else text
+    if not _NUMBER.fullmatch(plain):
         what = "a finite number" if _NOT_FINITE.fullmatch(text) else "a number"
         raise ValueError(f"{noun} {_quoted(text)} is not {what}")
-    return float(text)
+    return float(plain)
 
 
-def read_timestamp(cell: str) -> int:
-    """Read when a rating was given, as an integer that orders ratings.
-
-    Only repeated ratings of one pair look at it, so what cannot be read costs no row.
-
-    Returns:
-        A number as it stands, without its fraction; a date as seconds since 1970, in any spelling
-        of `moment_of`; `NO_TIMESTAMP` for anything else and for negative numbers.
-    """
-    text = cell.strip()
-    if len(text) <= _SURELY_INT64 and text.isdecimal() and text.isascii():
-        return int(text)
-    if len(text) <= _MAX_TIMESTAMP_TEXT and _NUMBER.fullmatch(text):
-        if text.isdecimal():
-            number = int(text)
-        else:
-            real = float(text)
-            number = math.floor(real) if math.isfinite(real) else NO_TIMESTAMP
-    else:
-        moment = moment_of(text)
-        if moment is None:
-            return NO_TIMESTAMP
-        number = math.floor(moment.timestamp())
-    return number if 0 <= number < _INT64_LIMIT else NO_TIMESTAMP
+def _with_point(text: str, decimal: str) -> str:
+    """Write a number with a point and without marks between thousands; else an empty text."""
+    thousands = "," if decimal == "." else "."
+    if thousands in text:
+        whole, _, fraction = text.partition(decimal)
+        if not _THOUSANDS.fullmatch(whole) or thousands in fraction:
+            return ""
+        text = whole.replace(thousands, "") + (decimal + fraction if fraction else "")
+    return text.replace(decimal, ".")
 
 
 def _quoted(text: str) -> str:

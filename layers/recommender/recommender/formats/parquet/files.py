@@ -70,7 +70,7 @@ class Column:
 
     Attributes:
         values: ``(m,)`` distinct values or all of them: numbers or texts. Points in time are
-            seconds since 1970; bytes that are not UTF-8 stand in texts as lone surrogates.
+            nanoseconds since 1970; bytes that are not UTF-8 stand in texts as lone surrogates.
         which: ``(n,)`` int32 index into ``values``; -1 for null.
     """
 

@@ -1,4 +1,4 @@
-"""What the values of a Parquet column mean: numbers, texts, or points in time as seconds."""
+"""What the values of a Parquet column mean: numbers, texts, or times in nanoseconds."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -9,6 +9,7 @@ from typing import Literal
 import numpy as np
 import numpy.typing as npt
 
+from recommender.formats.moments import DAY, LATEST, SECOND
 from recommender.formats.parquet.pages import RawColumn
 from recommender.formats.parquet.thrift import Struct, Value
 
@@ -16,11 +17,10 @@ BOOLEAN, INT32, INT64, INT96, FLOAT, DOUBLE, BYTE_ARRAY, FIXED = range(8)
 
 Numbers = npt.NDArray[np.integer | np.floating]
 Values = Numbers | list[str]
-Holds = Literal["numbers", "texts", "booleans", "times of day", "intervals"]
+Holds = Literal["numbers", "texts", "booleans", "times", "times of day", "intervals"]
 
 _NUMBERS = {INT32: "<i4", INT64: "<i8", FLOAT: "<f4", DOUBLE: "<f8"}
 _JULIAN_DAY_OF_1970 = 2_440_588
-_SECONDS_OF_A_DAY = 86_400
 _MOST_DIGITS = 76
 _MOST_DECIMAL_BYTES = 32
 
@@ -59,14 +59,13 @@ def kind_of(element: Struct) -> Kind | None:
     """Find the type of a column from its element of the schema; None for an unknown one."""
     physical, width = _whole(element.get(1), -1), _whole(element.get(2))
     note, detail = _annotation(element)
-    if note == _TIME and physical in (INT32, INT64):
-        return Kind("times of day", physical, 0, partial(_numbers, "<i4"))
+    time = _kind_of_time(physical, note, detail)
+    if time is not None:
+        return time
     if note == _INTERVAL and physical == FIXED:
         return Kind("intervals", FIXED, width, _texts)
     if physical == BOOLEAN:
         return Kind("booleans", BOOLEAN, 0, _booleans)
-    if physical == INT96:  # as many bytes, which mean a time
-        return Kind("numbers", FIXED, 12, _times_of_96_bits)
     if physical in _NUMBERS:
         return Kind("numbers", physical, 0, _reader_of_numbers(physical, note, detail))
     if physical not in (BYTE_ARRAY, FIXED):
@@ -78,6 +77,18 @@ def kind_of(element: Struct) -> Kind | None:
     if note == _UUID and width == 16:
         return Kind("texts", FIXED, width, _uuids)
     return Kind("texts", physical, width, _texts)
+
+
+def _kind_of_time(physical: int, note: int | None, detail: int) -> Kind | None:
+    if note == _TIME and physical in (INT32, INT64):
+        return Kind("times of day", physical, 0, _reader_of_times(physical, detail))
+    if physical == INT96:  # as many bytes, which mean a time
+        return Kind("times", FIXED, 12, _times_of_96_bits)
+    if note == _DATE and physical == INT32:
+        return Kind("times", INT32, 0, _dates)
+    if note == _TIMESTAMP and physical == INT64 and detail:
+        return Kind("times", INT64, 0, _reader_of_times(INT64, detail))
+    return None
 
 
 def _annotation(element: Struct) -> tuple[int | None, int]:
@@ -93,10 +104,10 @@ def _annotation(element: Struct) -> tuple[int | None, int]:
         facts = value if isinstance(value, Mapping) else {}
     if note == _DECIMAL:
         return note, _whole(element.get(7, facts.get(1)))
-    if note == _TIMESTAMP:
+    if note in (_TIME, _TIMESTAMP):
         unit = facts.get(2)
         units = _UNITS.get(next(iter(unit), 0), 0) if isinstance(unit, Mapping) else 0
-        return note, units or {9: 10**3, 10: 10**6}.get(converted, 0)
+        return note, units or {7: 10**3, 8: 10**6, 9: 10**3, 10: 10**6}.get(converted, 0)
     if note == _INTEGER:
         return note, int(facts.get(2) is False or 11 <= converted <= 14)
     return note, 0
@@ -114,13 +125,27 @@ def _reader_of_numbers(
         return numbers
     if note == _INTEGER and detail:
         return partial(_numbers, _NUMBERS[physical].replace("i", "u"))
-    if note == _DATE and physical == INT32:
-        return lambda raw: numbers(raw).astype(np.int64) * _SECONDS_OF_A_DAY
-    if note == _TIMESTAMP and physical == INT64 and detail:
-        return lambda raw: numbers(raw) // detail
     if note == _DECIMAL and detail:
         return lambda raw: numbers(raw).astype(np.float64) / _power_of_ten(detail)
     return numbers
+
+
+def _reader_of_times(physical: int, units: int) -> Callable[[RawColumn], Values]:
+    """Read times of which so many units make a second."""
+    dtype, nanoseconds = _NUMBERS[physical], SECOND // max(units, 1)
+    return lambda raw: _nanoseconds(np.frombuffer(raw.values, dtype), nanoseconds)
+
+
+def _dates(raw: RawColumn) -> Numbers:
+    return _nanoseconds(np.frombuffer(raw.values, "<i4"), DAY)
+
+
+def _nanoseconds(counts: Numbers, unit: int) -> npt.NDArray[np.int64]:
+    """Multiply counts of a unit out, as far as int64 goes."""
+    wide, furthest = counts.astype(np.int64), LATEST // unit
+    times = np.clip(wide, -furthest, furthest) * unit
+    times[wide > furthest] = LATEST
+    return np.asarray(times)
 
 
 def _numbers(dtype: str, raw: RawColumn) -> Numbers:
@@ -134,8 +159,9 @@ def _booleans(raw: RawColumn) -> Numbers:
 def _times_of_96_bits(raw: RawColumn) -> Numbers:
     stamps = np.frombuffer(raw.values, [("nanoseconds", "<u8"), ("day", "<i4")])
     days = stamps["day"].astype(np.int64) - _JULIAN_DAY_OF_1970
-    seconds = (stamps["nanoseconds"] // np.uint64(10**9)).astype(np.int64)
-    return np.asarray(days * _SECONDS_OF_A_DAY + seconds)
+    midnight = _nanoseconds(days, DAY)
+    within = np.minimum(stamps["nanoseconds"], np.uint64(DAY)).astype(np.int64)
+    return np.asarray(np.where(midnight > LATEST - DAY, LATEST, midnight + within))
 
 
 def _pieces(raw: RawColumn) -> list[bytes]:

@@ -4,57 +4,19 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 
 from recommender.errors import MalformedRatingsError
-from recommender.formats.delimited import DELIMITERS, Layout, has_row_names
-from recommender.formats.quoting import Records, cells_of, detect_quoting
+from recommender.formats.delimited import DELIMITERS, Layout
+from recommender.formats.moments import SECOND
+from recommender.ratings.detection.layouts import layout_of
+from recommender.ratings.detection.samples import Sample, is_number
 from recommender.ratings.form import RatingForm
 from recommender.ratings.table import EXPECTED_OF_INTERACTIONS, INTERACTION_COLUMNS
-from recommender.ratings.values import NO_TIMESTAMP, read_rating, read_timestamp
-
-Sample = Sequence[tuple[int, str]]
+from recommender.ratings.times import TimeForm, read_time
+from recommender.ratings.values import read_rating
 
 _MOST_DISTINCT_RATINGS = 21  # of a hundred rows: from 0 to 10 by halves
 _GREATEST_RATING = 100
-_EARLIEST_TIME = 100_000_000
-"""Seconds since 1970: 1973. A smaller number is rather a count."""
-
-
-def layout_of(
-    sample: Sample,
-    delimiter: str,
-    positions: Mapping[str, int],
-    required: Sequence[str],
-    *,
-    header: bool,
-) -> Layout:
-    """Put a layout together; its lines are as wide as most of the sample's are."""
-    texts = [line for _, line in sample]
-    quoting = detect_quoting(texts, delimiter)
-    found = Records(texts, delimiter, 1, quoting=quoting, more_follow=True)
-    rows = [one.cells for one in found if one.cells is not None]
-    # Most lines of a damaged file may be too short for a row.
-    needed = 1 + max(positions[role] for role in required)
-    width = max(Counter(map(len, rows)).most_common(1)[0][0] if rows else 0, needed)
-    if not header:
-        most = max(width, *(at + 1 for at in positions.values()))
-        return Layout(delimiter, positions, header, width, most, quoting)
-    names = cells_of(texts[0], delimiter)
-    while names and not names[-1].strip():
-        names.pop()
-    most = max(len(names), needed)
-    number_at = positions.get("rating", positions.get("count"))
-    if number_at is not None and has_row_names(names, rows[1:], number_at):
-        positions = {role: at + 1 for role, at in positions.items()}
-        most, width = most + 1, width + 1
-    return Layout(delimiter, positions, header, width, most, quoting)
-
-
-def is_number(cell: str) -> bool:
-    """Whether a cell could be a rating or a count."""
-    try:
-        read_rating(cell)
-    except ValueError:
-        return False
-    return True
+_EARLIEST_TIME = 100_000_000 * SECOND
+"""In 1973. A smaller number is rather a count."""
 
 
 def by_header(sample: Sample, form: RatingForm) -> Layout | None:
@@ -66,14 +28,14 @@ def by_header(sample: Sample, form: RatingForm) -> Layout | None:
     if form.has_positions:
         return None
     for delimiter in (form.separator,) if form.separator else DELIMITERS:
-        cells = cells_of(sample[0][1], delimiter)
+        cells = form.split(sample[0][1], delimiter)
         found = form.find_interactions(cells)
         if not all(role in found for role in form.needed_interactions):
             continue
         if form.is_implicit or not (
-            any(map(is_number, cells)) or _may_hide_ratings(sample, delimiter, found)
+            any(map(is_number, cells)) or _may_hide_ratings(sample, delimiter, found, form)
         ):
-            return layout_of(sample, delimiter, found, INTERACTION_COLUMNS, header=True)
+            return layout_of(sample, delimiter, found, INTERACTION_COLUMNS, form, header=True)
     return None
 
 
@@ -94,8 +56,8 @@ def detect_interactions(key: str, sample: Sample, form: RatingForm) -> Layout:
     delimiters = (form.separator,) if form.separator else DELIMITERS
     positions = _given_positions(form)
     needed = 1 + max(at for role, at in positions.items() if role != "timestamp")
-    delimiter = max(delimiters, key=lambda one: _alike(sample, one, needed))
-    cells = [cell.strip() for cell in cells_of(first, delimiter)]
+    delimiter = max(delimiters, key=lambda one: _alike(sample, one, needed, form))
+    cells = [cell.strip() for cell in form.split(first, delimiter)]
     header = _is_header(sample, cells, form, delimiter)
     if form.names or (header and not form.has_positions):
         names = form.find_interactions(cells)
@@ -107,7 +69,7 @@ def detect_interactions(key: str, sample: Sample, form: RatingForm) -> Layout:
             f"the first line names no {missing}: it says {shown}. Without ratings, columns are "
             f"called {EXPECTED_OF_INTERACTIONS}; `columns` in config.json says which is which",
         )
-    if not _alike(sample, delimiter, needed):
+    if not _alike(sample, delimiter, needed, form):
         raise MalformedRatingsError(
             key,
             line,
@@ -119,10 +81,10 @@ def detect_interactions(key: str, sample: Sample, form: RatingForm) -> Layout:
             )
             + f" its lines into {EXPECTED_OF_INTERACTIONS}",
         )
-    rows = [cells_of(text, delimiter) for _, text in sample[1 if header else 0 :]]
+    rows = [form.split(text, delimiter) for _, text in sample[1 if header else 0 :]]
     _add_third_and_fourth(positions, rows, form)
     required = [role for role in positions if role != "timestamp"]
-    return layout_of(sample, delimiter, positions, required, header=header)
+    return layout_of(sample, delimiter, positions, required, form, header=header)
 
 
 def _given_positions(form: RatingForm) -> dict[str, int]:
@@ -153,15 +115,6 @@ def _add_third_and_fourth(
             positions["count"] = at
 
 
-def pairs_among(sample: Sample, delimiters: Sequence[str]) -> bool:
-    """Whether most lines are two cells by some delimiter: a user and an item, perhaps."""
-    return any(
-        2 * sum(len(cells_of(line, one)) == len(INTERACTION_COLUMNS) for _, line in sample)
-        > len(sample)
-        for one in delimiters
-    )
-
-
 def may_be_ratings(cells: Sequence[str]) -> bool:
     """Whether most of a column are numbers of the size of ratings, and few distinct ones."""
     numbers = [read_rating(cell) for cell in cells if is_number(cell)]
@@ -172,19 +125,21 @@ def may_be_ratings(cells: Sequence[str]) -> bool:
     )
 
 
-def _may_hide_ratings(sample: Sample, delimiter: str, found: Mapping[str, int]) -> bool:
+def _may_hide_ratings(
+    sample: Sample, delimiter: str, found: Mapping[str, int], form: RatingForm
+) -> bool:
     """Whether a column that plays no role may hold ratings, where no count or event is named."""
     if "count" in found or "event" in found:
         return False
-    rows = [cells_of(text, delimiter) for _, text in sample[1:]]
+    rows = [form.split(text, delimiter) for _, text in sample[1:]]
     others = set(range(max(map(len, rows), default=0))) - set(found.values())
     columns = ([row[at] if len(row) > at else "" for row in rows] for at in others)
     return any(map(may_be_ratings, columns))
 
 
-def _alike(sample: Sample, delimiter: str, needed: int) -> int:
+def _alike(sample: Sample, delimiter: str, needed: int, form: RatingForm) -> int:
     """How many lines have the most usual number of cells, if that is enough for a row."""
-    widths = Counter(len(cells_of(line, delimiter)) for _, line in sample)
+    widths = Counter(len(form.split(line, delimiter)) for _, line in sample)
     return max((count for width, count in widths.items() if width >= needed), default=0)
 
 
@@ -200,5 +155,5 @@ def _is_header(sample: Sample, cells: Sequence[str], form: RatingForm, delimiter
 
 
 def _is_time(cell: str) -> bool:
-    time = read_timestamp(cell)
-    return time != NO_TIMESTAMP and (time >= _EARLIEST_TIME or not is_number(cell))
+    time = read_time(cell, TimeForm(of_digits=True)).nanoseconds
+    return time >= 0 and (time >= _EARLIEST_TIME or not is_number(cell))

@@ -3,6 +3,7 @@
 #   make demo    drop MovieLens-100K into a local S3 and follow it to served predictions
 #   make test    every test, whole runs on the local stack included
 #   make check   format, lint, types, import rules, template, state machine, then every test
+#   make read FILE=ratings.csv  how a file would be read, before it is uploaded
 #   make up      start the local stack in the background;  make down  stops it
 #   make events  capture tests/events/*.json anew: what each function really receives
 #   make build   build for AWS;                             make deploy  deploy to AWS
@@ -29,11 +30,15 @@ pip_install := -m pip install --quiet --no-deps --require-hashes --requirement
 sam := .venvs/sam/bin/sam
 parameters := PythonRuntime=python$(LAMBDA_PYTHON) Architecture=$(LAMBDA_ARCH) $(PARAMETERS)
 
-.PHONY: demo test check up down events build deploy lock clean install bench-train bench-serve bench-encode \
+.PHONY: demo read test check up down events build deploy lock clean install bench-train bench-serve bench-encode \
 	bench-evaluate bench-rank oracle spark-files image
 
 demo: .venv/.local .venvs/sam/.installed .venvs/emulator/.installed
 	@.venv/bin/python -m local demo $(ARGS)
+
+# CONFIG=config.json reads it with a catalog's settings.
+read: .venv/.local
+	@$(if $(FILE),,echo "usage: make read FILE=ratings.csv [CONFIG=config.json]"; exit 2;) .venv/bin/python -m recommender.catalog.inspection $(if $(CONFIG),--config "$(CONFIG)") "$(FILE)"
 
 up: .venv/.local .venvs/sam/.installed .venvs/emulator/.installed
 	@.venv/bin/python -m local up $(ARGS)

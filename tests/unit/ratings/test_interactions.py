@@ -114,7 +114,7 @@ def test_what_counts_nothing_is_left_out_and_counted(form: str) -> None:
     run = RunRows()
     into = run.builder(KEY, is_test=False)
     read_ratings(iter([written(rows, form)]), into, 0.0, EVENTS)
-    assert (into.rows, into.rejected, into.weightless) == (1, 0, 2)
+    assert (into.rows, into.rejected, into.account.weightless) == (1, 0, 2)
     assert run.weightless == 2
     assert list(run.users.spelled_ids()) == ["a"]
 
@@ -271,7 +271,7 @@ def test_blocks_and_threads_change_nothing(monkeypatch: pytest.MonkeyPatch, dama
                 strict=True,
             )
         ]
-        return rows, into.weightless, into.rejected, run.rejects.kept
+        return rows, into.account.weightless, into.rejected, run.rejects.kept
 
     whole = streamed(None)
     with ThreadPoolExecutor(2) as threads:

@@ -1,6 +1,7 @@
 """Names of catalogs, and the keys of the ratings bucket that belong to them."""
 
 import re
+from urllib.parse import unquote
 
 from recommender.errors import InvalidCatalogNameError
 
@@ -8,6 +9,7 @@ _NAME = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,30}[a-z0-9])?")
 _RATINGS = "ratings"
 _CATALOGS = "catalogs"
 _TEST = "test"
+_NULL_PARTITION = "__HIVE_DEFAULT_PARTITION__"
 _BY_PRODUCTS = frozenset(("thumbs.db", "desktop.ini", "manifest.json", "manifest"))
 _BY_PRODUCT_ENDINGS = (".crc", ".manifest", ".md5", ".sha256", ".sha1")
 
@@ -58,6 +60,21 @@ def by_product_of(key: str) -> str | None:
     if name in _BY_PRODUCTS or name.endswith(_BY_PRODUCT_ENDINGS):
         return f"is a by-product: {segments[-1]!r} is not data"
     return None
+
+
+def partitions_of(key: str) -> dict[str, str]:
+    """Read the columns that folders' names hold, as Hive and Spark write them.
+
+    Returns:
+        Column -> its cell in every row of the file: ``dt=2024-01-31/`` says that ``dt`` is
+        2024-01-31; an empty cell for Hive's word for null.
+    """
+    found = {}
+    for segment in key.split("/")[2:-1]:
+        name, equals, value = segment.partition("=")
+        if equals and name:
+            found[unquote(name)] = "" if value == _NULL_PARTITION else unquote(value)
+    return found
 
 
 def is_test_key(key: str) -> bool:

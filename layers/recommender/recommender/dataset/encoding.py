@@ -23,6 +23,7 @@ from recommender.dataset.tallies import Tally, check_suitable, counts_of
 from recommender.dataset.vocabulary import Numbering, Vocabulary
 from recommender.lookahead import ahead
 from recommender.predictor_types import BINARY_CLASSIFIER
+from recommender.ratings.account import FileAccount
 from recommender.ratings.identifiers import IdTable
 from recommender.ratings.rejects import RejectLog
 from recommender.ratings.table import RatingsBuilder
@@ -79,14 +80,19 @@ class RunRows:
         return len(self._builders)
 
     @property
+    def accounts(self) -> list[FileAccount]:
+        """How each of them was read."""
+        return [into.account for into in self._builders]
+
+    @property
     def weightless(self) -> int:
         """How many rows of them count nothing."""
-        return sum(into.weightless for into in self._builders)
+        return sum(into.account.weightless for into in self._builders)
 
     @property
     def not_rated(self) -> int:
         """How many rows of them have a rating that says that there is none."""
-        return sum(into.not_rated for into in self._builders)
+        return sum(into.account.not_rated for into in self._builders)
 
     def builder(self, key: str, *, is_test: bool) -> RatingsBuilder:
         """Begin a file, behind those that were read before."""

@@ -84,6 +84,13 @@ def lines_of(block: bytes) -> list[str]:
     return lines
 
 
+def foreign_lines(block: bytes) -> int:
+    """How many lines of a block are not UTF-8."""
+    if as_utf8(block) is block:
+        return 0
+    return sum(decoded(line).encode() != line for line in block.split(b"\n"))
+
+
 def as_utf8(block: bytes) -> bytes:
     """Write a block as UTF-8, as far as it is not; its lines stay where they are."""
     if block.isascii():

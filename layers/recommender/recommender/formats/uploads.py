@@ -32,6 +32,12 @@ def text_of(data: bytes, refuse: Refuse) -> bytes:
     return b"".join(text_chunks(unpacked(iter([data]), refuse), refuse))
 
 
+def encoding_of(head: bytes) -> str:
+    """Name a text's encoding by its first bytes; lines that are not UTF-8 stand for themselves."""
+    is_utf16 = head.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE))
+    return "UTF-16" if is_utf16 else "UTF-8"
+
+
 def text_chunks(chunks: Iterator[bytes], refuse: Refuse) -> Iterator[bytes]:
     r"""Make sure that an upload is text, as it streams in.
 

@@ -3,6 +3,8 @@
 from collections.abc import Mapping, Sequence
 from html import escape
 
+from recommender.ratings.account import sentences
+
 _PAGE = """<!doctype html>
 <html lang="en"><head><meta charset="utf-8"><title>{title}</title>
 <style>
@@ -37,7 +39,9 @@ def render(record: Mapping[str, object], summary: str) -> bytes:
     Returns:
         UTF-8 HTML; every value is escaped.
     """
+    warnings = record.get("warnings")
     sections: list[tuple[str, object]] = [
+        ("Warnings", {"": warnings} if warnings else None),
         (
             "Run",
             {
@@ -56,6 +60,10 @@ def render(record: Mapping[str, object], summary: str) -> bytes:
         told = record.get(files)
         if isinstance(told, Sequence) and told:
             sections.append((name, {one["key"]: one["reason"] for one in told[:_MOST_FILES]}))
+    read = record.get("files")
+    if isinstance(read, Sequence) and read:
+        each = {one["key"]: sentences(one) for one in read[:_MOST_FILES]}
+        sections.append(("How the files were read", each))
     features = record.get("features")
     if isinstance(features, Sequence) and features:
         sections.append(("Side columns", {_column(one): _made(one) for one in features}))
@@ -126,11 +134,17 @@ def _figure(value: object) -> str:
 
 def _table(name: str, rows: Mapping[str, object]) -> str:
     lines = "".join(
-        f"<tr><th>{escape(str(key))}</th><td class=n>{escape(_shown(value))}</td></tr>"
+        f"<tr><th>{escape(str(key))}</th>{_cell(value)}</tr>"
         for key, value in rows.items()
-        if not isinstance(value, (list, dict))
+        if not isinstance(value, dict)
     )
     return f"<h2>{escape(name)}</h2><table>{lines}</table>"
+
+
+def _cell(value: object) -> str:
+    if isinstance(value, list):
+        return f"<td>{'<br>'.join(escape(str(line)) for line in value)}</td>"
+    return f"<td class=n>{escape(_shown(value))}</td>"
 
 
 def _shown(value: object) -> str:

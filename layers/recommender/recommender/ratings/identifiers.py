@@ -80,6 +80,7 @@ class IdTable:
         self.noun = noun
         self.known: dict[str, int] = {}  # cell as read -> code; spares the checks on repeats
         self._spelled: dict[str, int] = {}
+        self._names: list[str] = []  # by code, from `MOST_PLAIN` on
         self._plain_used = np.zeros(1024, np.bool_)
         self._spelled_used = np.zeros(1024, np.bool_)
 
@@ -104,7 +105,12 @@ class IdTable:
         if problem:
             raise ValueError(f"{self.noun} id {problem}")
         code = self._spelled[text] = self.MOST_PLAIN + len(self._spelled)
+        self._names.append(text)
         return code
+
+    def spelling(self, code: int) -> str:
+        """Spell the id of a code."""
+        return str(code) if code < self.MOST_PLAIN else self._names[code - self.MOST_PLAIN]
 
     def use(self, codes: npt.NDArray[np.int32]) -> None:
         """Note that rows hold these ids; an id that only rejected rows hold is none of a run."""

@@ -76,8 +76,13 @@ def _read(file: ParquetFile, into: RatingsBuilder, form: RatingForm) -> None:
         found = _fields(file, form.find_columns, required, EXPECTED)
     found |= _time_column(file, form) | _clock_beside(file, found, form)
     _refuse_what_is_none(found)
+    into.account.format = "Parquet"
+    into.account.note_names({role: field.name for role, field in found.items()})
     line = 1
     cells = list(form.partitions.values())
+    into.account.columns |= {
+        role: f"the folder's name, {cells[at]!r}" for role, at in beside.items()
+    }
     same = {role: [cells[at]] for role, at in beside.items() if role not in found}
     for columns in file.batches(list(found.values())):
         rows = columns[0].which.size

@@ -7,8 +7,9 @@ from functools import partial
 from recommender.errors import MalformedRatingsError
 from recommender.formats.compression import peek, unpacked
 from recommender.formats.delimited import Layout
-from recommender.formats.lines import Blocks, count_lines
-from recommender.formats.uploads import PARQUET_MAGIC, text_chunks
+from recommender.formats.lines import Blocks, count_lines, foreign_lines
+from recommender.formats.quoting import cells_of
+from recommender.formats.uploads import PARQUET_MAGIC, encoding_of, text_chunks
 from recommender.lookahead import ahead
 from recommender.ratings.blocks import AlikeRows, add_alike_rows, read_alike_rows
 from recommender.ratings.detection.explicit import detect_layout
@@ -59,6 +60,7 @@ def read_ratings(
     """
     refuse = partial(MalformedRatingsError, into.key)
     magic, chunks = peek(unpacked(chunks, refuse), len(PARQUET_MAGIC))
+    into.account.encoding = "" if magic.startswith(PARQUET_MAGIC) else encoding_of(magic)
     if magic.startswith(PARQUET_MAGIC):
         from recommender.ratings.parquet import read_parquet  # other files start sooner without it
 
@@ -66,6 +68,7 @@ def read_ratings(
     else:
         _read_text(Blocks(text_chunks(chunks, refuse), refuse), into, form, threads)
     into.flush()
+    into.account.date_order = into.time_form.order
     _check_rejects(into, reject_limit)
 
 
@@ -82,12 +85,15 @@ def _read_text(
     if sample[0][1].lstrip().startswith("{") and not form.separator:
         lines = [text for _, text in sample]
         understand(into, IMPLICIT if form.is_implicit else json_feedback(lines, form), form)
+        into.account.format = "JSON Lines"
         into.time_form = time_form_of_json(head, form)
         _read_json(blocks, form, into)
     else:
         table, form = find_table(into.key, sample, form)
         layout = detect_layout(into.key, table, form)
         understand(into, EXPLICIT if "rating" in layout.positions else IMPLICIT, form)
+        names = cells_of(table[0][1], layout.delimiter, layout.quoting) if layout.header else []
+        into.account.note_layout(layout, names, table[0][0] if layout.header else 0)
         into.time_form = time_form_of_table(head, table, layout, form)
         blocks.skip_lines(table[0][0] - (0 if layout.header else 1))
         _TableReader(layout, into, threads).read(blocks)
@@ -106,6 +112,7 @@ class _TableReader:
         """Read all rows."""
         self._line = blocks.line
         for block, rows in ahead(self._alike, blocks, self._threads):
+            self._into.account.windows_lines += foreign_lines(block)
             self._add(block, rows, more_follow=True)
         if self._open:
             read_delimited(b"".join(self._open), self._layout, self._line, self._into)
@@ -148,6 +155,7 @@ class _TableReader:
 def _read_json(blocks: Blocks, form: RatingForm, into: RatingsBuilder) -> None:
     line = 1
     for block in blocks:
+        into.account.windows_lines += foreign_lines(block)
         read_json_lines(block, line, into, form)
         into.flush()
         line += count_lines(block)
@@ -156,7 +164,7 @@ def _read_json(blocks: Blocks, form: RatingForm, into: RatingsBuilder) -> None:
 def _check_rejects(into: RatingsBuilder, reject_limit: float) -> None:
     key, usable, rejected = into.key, into.rows, into.rejected
     first = into.first_reject
-    usable += into.weightless
+    usable += into.account.weightless + into.account.not_rated
     if first is None:
         if not usable:
             told = "the file has a header, but no rows"

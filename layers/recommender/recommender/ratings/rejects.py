@@ -41,8 +41,8 @@ class RejectLog:
         self.count = 0
         self._most_kept = most_kept
 
-    def add(self, key: str, line: int, reason: str, text: str) -> None:
-        """Take one row that cannot be used."""
+    def add(self, key: str, line: int, reason: str, text: str) -> str:
+        """Take one row that cannot be used, and tell its reason's kind."""
         self.count += 1
         kind = _VALUES_IN_REASON.sub("…", reason)
         if kind not in self.by_reason and len(self.by_reason) >= MAX_REASONS:
@@ -50,6 +50,7 @@ class RejectLog:
         self.by_reason[kind] = self.by_reason.get(kind, 0) + 1
         if len(self.kept) < self._most_kept:
             self.kept.append(Reject(key, line, reason, _writable(text[:MAX_REJECT_TEXT])))
+        return kind
 
 
 def _writable(text: str) -> str:

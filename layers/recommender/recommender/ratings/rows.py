@@ -152,6 +152,7 @@ def read_json_lines(block: bytes, first_line: int, into: RatingsBuilder, form: R
             names = tuple(row)
             if names not in columns:
                 columns[names] = _named_columns(names, form, into.meaning.feedback)
+                into.account.note_names(columns[names])
             found = columns[names]
             value = _json_value(row, found, into)
             user = into.users.add(id_of(row[found["user"]], "user"))

@@ -10,6 +10,7 @@ import numpy.typing as npt
 
 from recommender.formats.cells import WordTable
 from recommender.formats.delimited import Spellings
+from recommender.ratings.account import MOST_FIRST_ROWS, FileAccount, FirstRow, iso_of
 from recommender.ratings.feedback import IMPLICIT, RATINGS, Meaning
 from recommender.ratings.identifiers import IdTable
 from recommender.ratings.rejects import Reject, RejectLog
@@ -119,12 +120,9 @@ class RatingsBuilder:
 
     Attributes:
         meaning: what the rows say; set before the first of them.
-        rows: how many are usable.
-        rejected: how many are not.
-        weightless: how many count nothing, and are left out: a count or an event's weight is 0.
-        not_rated: how many have a rating that says that there is none, and are left out.
+        rejected: how many rows are not usable.
         time_form: how their times are written; set before the first of them.
-        times: what became of those.
+        account: how the file was read.
     """
 
     def __init__(
@@ -148,16 +146,25 @@ class RatingsBuilder:
         self.users = users
         self.items = items
         self.meaning: Meaning = RATINGS
-        self.rows = 0
+        self.account = FileAccount(key)
         self.rejected = 0
-        self.weightless = self.not_rated = 0
-        self.time_form, self.times = TimeForm(), TimeAccount()
+        self.time_form = TimeForm()
         self.first_reject: Reject | None = None
         self.numbers = WordTable()
         self._take = take
         self._log = log
         self._known_values: dict[str, float] = {}
         self._open = _OpenRows()
+
+    @property
+    def rows(self) -> int:
+        """How many rows are usable."""
+        return self.account.rows
+
+    @property
+    def times(self) -> TimeAccount:
+        """What became of the times of the rows."""
+        return self.account.times
 
     def value(self, cell: str) -> float:
         """Read a rating or a count; the same few spellings come again and again.
@@ -178,17 +185,17 @@ class RatingsBuilder:
     def reject(self, line: int, reason: str, text: str) -> None:
         """Keep a row that cannot be used."""
         self.rejected += 1
-        self._log.add(self.key, line, reason, text)
+        self.account.rejected[self._log.add(self.key, line, reason, text)] += 1
         if self.first_reject is None:
             self.first_reject = Reject(self.key, line, reason, "")
 
     def add(self, user: int, item: int, value: float, timestamp: int, line: int) -> None:
         """Add one row; ``user`` and ``item`` are codes that the id tables gave out."""
         if value == 0 and self.meaning.feedback == IMPLICIT:
-            self.weightless += 1
+            self.account.weightless += 1
             return
         if math.isnan(value):
-            self.not_rated += 1
+            self.account.not_rated += 1
             return
         rows = self._open
         rows.users.append(user)
@@ -204,11 +211,11 @@ class RatingsBuilder:
         self.flush()
         if self.meaning.feedback == IMPLICIT and not rows.values.all():
             some = np.flatnonzero(rows.values)
-            self.weightless += len(rows) - some.size
+            self.account.weightless += len(rows) - some.size
             rows = rows.some(some)
         if self.meaning.missing and np.isnan(rows.values).any():
             some = np.flatnonzero(~np.isnan(rows.values))
-            self.not_rated += len(rows) - some.size
+            self.account.not_rated += len(rows) - some.size
             rows = rows.some(some)
         self._hand_in(rows)
 
@@ -221,8 +228,22 @@ class RatingsBuilder:
     def _hand_in(self, rows: RatingRows) -> None:
         self.users.use(rows.users)
         self.items.use(rows.items)
-        self.rows += len(rows)
+        if len(self.account.first) < MOST_FIRST_ROWS:
+            self._note_first(rows)
+        self.account.rows += len(rows)
         self._take(rows)
+
+    def _note_first(self, rows: RatingRows) -> None:
+        for at in range(min(len(rows), MOST_FIRST_ROWS - len(self.account.first))):
+            self.account.first.append(
+                FirstRow(
+                    int(rows.lines[at]),
+                    self.users.spelling(int(rows.users[at])),
+                    self.items.spelling(int(rows.items[at])),
+                    float(rows.values[at]),
+                    iso_of(int(rows.timestamps[at])),
+                )
+            )
 
 
 class _OpenRows:

@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 
 from recommender.aws import storage
 from recommender.catalog.config import CatalogConfig, parse_config
-from recommender.catalog.keys import is_test_key
+from recommender.catalog.keys import is_test_key, partitions_of
 from recommender.catalog.sheets import Sheet, read_sheet
 from recommender.catalog.side_tables import SideTable, table_of
 from recommender.catalog.titles import titles_of
@@ -26,6 +26,9 @@ from recommender.ratings.table import RatingsBuilder
 from recommender.steps import snapshots
 from recommender.steps.progress import Report, silent
 
+_MOST_TOLD_FILES = 1000
+_MOST_WARNINGS = 20
+
 
 @dataclass(frozen=True)
 class Inputs:
@@ -37,6 +40,17 @@ class Inputs:
     side_tables: Mapping[str, SideTable]
     feedback_because: str
     passed_over: Sequence[PassedOver]
+
+    @property
+    def files(self) -> list[dict[str, object]]:
+        """How the rating files were read: the first of them, as many as a manifest holds."""
+        return [account.to_dict() for account in self.rows.accounts[:_MOST_TOLD_FILES]]
+
+    @property
+    def warnings(self) -> list[str]:
+        """What was read and needs a look, in sentences."""
+        told = [warning for account in self.rows.accounts for warning in account.warnings]
+        return told[:_MOST_WARNINGS]
 
     @property
     def rejects(self) -> list[Reject]:
@@ -96,7 +110,8 @@ def read(
         chunks = counted(storage.stream_version(ratings_bucket, file))
         try:
             with rows.spool.within_room():
-                read_ratings(chunks, into, config.reject_limit, kind.form, threads)
+                form = replace(kind.form, partitions=partitions_of(file.key))
+                read_ratings(chunks, into, config.reject_limit, form, threads)
             kind.look_at(into)
         except MalformedRatingsError as error:
             if error.has_no_rows:

@@ -158,6 +158,8 @@ def write_plan(
             "execution": execution,
             "snapshot": snapshot.to_dict()["files"],
             "refusedFiles": refused,
+            "files": inputs.files,
+            "warnings": inputs.warnings,
             "passedOver": [asdict(one) for one in inputs.passed_over],
             "feedback": inputs.config.feedback,
             "feedbackBecause": inputs.feedback_because,

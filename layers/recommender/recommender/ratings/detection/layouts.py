@@ -35,7 +35,7 @@ def layout_of(
     width = max(Counter(map(len, rows)).most_common(1)[0][0] if rows else 0, needed)
     if not header:
         most = max(width, *(at + 1 for at in own.values()))
-        return _whole(Layout(delimiter, own, header, width, most, quoting), form)
+        return _whole(Layout(delimiter, own, header, width, most, quoting), form, required)
     names = cells_of(texts[0], delimiter, quoting)
     while names and not names[-1].strip():
         names.pop()
@@ -47,13 +47,13 @@ def layout_of(
     if number_at is not None and has_row_names(names, rows[1:], number_at):
         own = {role: at + 1 for role, at in own.items()}
         most, width = most + 1, width + 1
-    return _whole(Layout(delimiter, own, header, width, most, quoting), form)
+    return _whole(Layout(delimiter, own, header, width, most, quoting), form, required)
 
 
-def _whole(layout: Layout, form: RatingForm) -> Layout:
+def _whole(layout: Layout, form: RatingForm, required: Sequence[str]) -> Layout:
     """Add what the file's folder and the settings say."""
     positions = dict(layout.positions)
-    for role, at in form.of_partitions(implicit="rating" not in positions).items():
+    for role, at in form.of_partitions(implicit="rating" not in required).items():
         if positions.get(role, layout.width) >= layout.width:  # none, or a usual place of no column
             positions[role] = at
     return replace(

@@ -79,7 +79,8 @@ def time_form_of_json(head: bytes, form: RatingForm) -> TimeForm:
             except ValueError:  # no row, or one that is cut off
                 continue
             names = list(row)
-            at = form.find_columns(names).get("timestamp")
+            pair = form.find_date_and_clock(names)
+            at = pair[0] if pair else form.find_columns(names).get("timestamp")
             value = None if at is None else row[names[at]]
             if isinstance(value, str | int) and not isinstance(value, bool):
                 yield str(value)

@@ -76,13 +76,17 @@ def has_row_names(names: Sequence[str], rows: Sequence[Sequence[str]], number_at
     if not has_one_more(names, rows):
         return False
     here, next_to_it = ([row[at].strip() for row in rows] for at in (number_at, number_at + 1))
-    if not all(map(_PLAIN_NUMBER.fullmatch, next_to_it)):
+    if 2 * sum(map(_is_plain_number, next_to_it)) <= len(rows):  # some may be unusable
         return False
-    if not any(map(_PLAIN_NUMBER.fullmatch, here)):
+    if not any(map(_is_plain_number, here)):
         return True
     # Users 1, 2, 3 with ratings like 4,5 look the same: then neither is said.
     split = (f"{one},{other}" for one, other in zip(here, next_to_it, strict=True))
     return first_cells_count(rows) and not all(map(_MAY_BE_SPLIT.fullmatch, split))
+
+
+def _is_plain_number(cell: str) -> bool:
+    return _PLAIN_NUMBER.fullmatch(cell) is not None
 
 
 def has_one_more(names: Sequence[str], rows: Sequence[Sequence[str]]) -> bool:

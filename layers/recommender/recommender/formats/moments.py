@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Mapping
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from typing import Final, Literal, NamedTuple
 
 DateOrder = Literal["", "day_first", "month_first"]
@@ -66,7 +66,6 @@ _HOURS_OF_HALF_A_DAY = 12
 _MONTHS_OF_A_YEAR = 12
 _FIRST_SHORT_YEAR = 69  # of 1900; 68 is 2068, as POSIX has it
 _1970 = datetime(1970, 1, 1, tzinfo=UTC)
-_MICROSECOND = timedelta(microseconds=1)
 
 
 class Moment(NamedTuple):
@@ -164,11 +163,14 @@ def time_of_day_in(text: str) -> int | None:
 def _since_1970(moment: datetime) -> int:
     if moment.tzinfo is None:
         moment = moment.replace(tzinfo=UTC)
-    return (moment - _1970) // _MICROSECOND * 1000
+    since = moment - _1970
+    return since.days * DAY + since.seconds * SECOND + since.microseconds * 1000
 
 
 def _without_fraction(text: str) -> tuple[str, int]:
     """Take the fraction of a second out: what is left, and it in nanoseconds."""
+    if "." not in text and "," not in text:
+        return text, 0
     found = _FRACTION.search(text)
     if found is None:
         return text, 0

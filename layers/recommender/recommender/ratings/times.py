@@ -121,10 +121,20 @@ def read_time(cell: str, form: TimeForm) -> Moment:
     if form.of_digits:
         found = moment_of_digits(text)
     if found is None and len(text) <= _MOST_CHARACTERS:
-        found = _of_number(text) if _NUMBER.fullmatch(text) else moment_of(text, form.order)
+        found = _read(text, form.order)
     if found is None or found.nanoseconds < 0:
         return Moment(NO_TIMESTAMP, shape_of(text))
     return found if found.nanoseconds <= LATEST else Moment(LATEST, found.spelling)
+
+
+def _read(text: str, order: DateOrder) -> Moment | None:
+    if "-" in text or ":" in text:  # most dates; a number that has a minus is rare
+        found = moment_of(text, order)
+        if found is not None:
+            return found
+    elif not _NUMBER.fullmatch(text):
+        return moment_of(text, order)
+    return _of_number(text) if _NUMBER.fullmatch(text) else None
 
 
 def share_of_times(cells: Sequence[str], order: DateOrder = "") -> float:
@@ -167,9 +177,13 @@ def spread(
     """Give rows their times, and count them; see `read_times`."""
     moments = [*moments, _NONE]  # also where `which` is -1
     counts = np.bincount(which % len(moments) if which.size else which, minlength=len(moments))
-    for moment, rows in zip(moments, counts.tolist(), strict=True):
+    many: dict[tuple[str, bool], int] = {}
+    for (time, spelling), rows in zip(moments, counts.tolist(), strict=True):
+        kind = spelling, time < 0
+        many[kind] = many.get(kind, 0) + rows
+    for (spelling, is_none), rows in many.items():
         if rows:
-            account.count(moment, rows)
+            account.count(Moment(NO_TIMESTAMP if is_none else 0, spelling), rows)
     times = np.fromiter((moment.nanoseconds for moment in moments), np.int64, len(moments))
     return np.asarray(times[which])
 

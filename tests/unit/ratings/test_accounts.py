@@ -123,6 +123,25 @@ def test_the_command_prints_it(
 
 
 @pytest.mark.parametrize(
+    ("data", "lines"),
+    [
+        (b"movieId,title\n1,One\n2,Two\n", ["2 items", "id: 'movieId'", "item 1, title 'One'"]),
+        (b"isbn,book_id,title\nx,1,One\n", ["(of 'isbn', 'book_id')", "ratings' ids"]),
+        (b"1::One::Comedy\n2::Two::Drama\n", ["'genres'", "item 2, title 'Two'"]),
+        (b"movieId,title\n1,One\n2,a,b\n", ["rejected: 1 row; line 3 has 3 fields"]),
+    ],
+)
+def test_a_side_file_is_told_too(
+    data: bytes, lines: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = tmp_path / "items.csv"
+    path.write_bytes(data)
+    assert inspection.main([str(path)]) == 0
+    out = capsys.readouterr().out
+    assert all(line in out for line in lines)
+
+
+@pytest.mark.parametrize(
     ("content", "words"),
     [(b"%PDF-1.4", "PDF"), (b"", "empty"), (b"user,item,rating\n", "no rows"), (None, "No such")],
 )

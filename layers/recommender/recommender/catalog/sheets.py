@@ -12,6 +12,7 @@ from recommender.formats.delimited import (
     find_columns,
     first_cells_count,
     has_one_more,
+    normalised,
     surplus_of,
 )
 from recommender.formats.json_rows import id_of, json_object
@@ -75,9 +76,10 @@ class Sheet:
         key: the file's key.
         noun: "item" or "user": what its ids are ids of.
         names: its columns, the id's included; none if only id and title are known.
-        id_at: which of them is the id's.
+        id_at: which of them is the id's; -1 if no name says so.
         width: of how many cells a row is, where a format says so.
         has_titles: whether a column is known to hold titles.
+        may_choose: whether another column may hold the ids: the file names its columns itself.
         rows: its rows, blank lines left out.
     """
 
@@ -88,6 +90,7 @@ class Sheet:
     width: int
     has_titles: bool
     rows: Sequence[Row]
+    may_choose: bool = False
 
 
 def read_sheet(key: str, data: bytes, noun: str) -> Sheet:
@@ -119,6 +122,9 @@ def read_sheet(key: str, data: bytes, noun: str) -> Sheet:
     for delimiter in _HEADERLESS_DELIMITERS:
         if _splits_most(delimiter, filled):
             return _without_header(key, filled, delimiter, noun)
+    header = _header_of_others(filled)
+    if header is not None:
+        return _with_header(key, lines, first, header, noun)
     wanted = "item and title" if noun == "item" else f"{noun} id"
     raise MalformedItemsError(
         key,
@@ -171,6 +177,25 @@ def _header(filled: Sequence[tuple[int, str]], noun: str) -> str | None:
     return max(named, key=lambda one: one[:2])[2]
 
 
+def _header_of_others(filled: Numbered) -> str | None:
+    """Find the delimiter under which the first line may be a header although none is an id.
+
+    It has names in all cells, distinct ones and no number, as many as most lines have cells.
+    """
+    for delimiter in DELIMITERS:
+        names = [name.strip() for name in cells_of(filled[0][1], delimiter)]
+        sample = filled[1 : 1 + _SAMPLE_ROWS]
+        alike = sum(len(cells_of(line, delimiter)) == len(names) for _, line in sample)
+        if (
+            len(names) > 1
+            and len(set(names)) == len(names)
+            and all(name and not name[0].isdigit() for name in names)
+            and 2 * alike > len(sample)
+        ):
+            return delimiter
+    return None
+
+
 def _with_header(key: str, lines: Sequence[str], first: int, delimiter: str, noun: str) -> Sheet:
     """Read what follows the header in line ``first``."""
     names = tuple(name.strip() for name in cells_of(lines[first - 1], delimiter))
@@ -183,17 +208,16 @@ def _with_header(key: str, lines: Sequence[str], first: int, delimiter: str, nou
         names = names[:-1]
     # Titles with commas in them make rows too long as well; but those have no second id.
     cells = [one.cells for one in body[:_SAMPLE_ROWS] if one.cells is not None]
+    id_at = found.get(noun, -1)
     shift = int(
         has_one_more(names, cells)
         and first_cells_count(cells)
-        and all(len(row[found[noun] + 1].split()) == 1 for row in cells)
+        and all(len(row[id_at + 1].split()) == 1 for row in cells)
     )
     if shift:
         body = [one._replace(cells=one.cells and one.cells[1:]) for one in body]
-    rows = [
-        _row(one, found[noun], usual if title_at is None else title_at, len(names)) for one in body
-    ]
-    return Sheet(key, noun, names, found[noun], 0, title_at is not None, rows)
+    rows = [_row(one, id_at, usual if title_at is None else title_at, len(names)) for one in body]
+    return Sheet(key, noun, names, id_at, 0, title_at is not None, rows, may_choose=True)
 
 
 def _without_header(
@@ -216,7 +240,7 @@ def _row(record: Record, id_at: int, title_at: int | None, most: int = 0) -> Row
     if len(cells) <= id_at:
         return Row(record.line, "", "", cells, "has too few fields")
     title = cells[title_at] if title_at is not None and title_at < len(cells) else ""
-    return Row(record.line, cells[id_at], title, cells)
+    return Row(record.line, cells[id_at] if id_at >= 0 else "", title, cells)
 
 
 def _json(key: str, filled: Sequence[tuple[int, str]], noun: str) -> Sheet:
@@ -230,7 +254,7 @@ def _json(key: str, filled: Sequence[tuple[int, str]], noun: str) -> Sheet:
         for line, texts, title, problem in read
     ]
     titled = "title" in find_columns(tuple(names), COLUMN_NAMES)
-    return Sheet(key, noun, tuple(names), 0, 0, titled, rows)
+    return Sheet(key, noun, tuple(names), 0, 0, titled, rows, may_choose=True)
 
 
 def _json_rows(
@@ -259,6 +283,12 @@ def _text(value: object) -> str:
     if isinstance(value, list):
         return "|".join(_text(one) for one in value)
     return "" if value is None else str(value)
+
+
+def id_columns(names: Sequence[str], noun: str) -> list[int]:
+    """Which columns are called an id of the noun, the most telling name first."""
+    plain = [normalised(name) for name in names]
+    return [plain.index(name) for name in COLUMN_NAMES[noun] if name in plain]
 
 
 def usable_id(row: Row, noun: str) -> str:

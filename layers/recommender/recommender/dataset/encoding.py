@@ -84,6 +84,10 @@ class RunRows:
         """How each of them was read."""
         return [into.account for into in self._builders]
 
+    def names_of(self, role: str) -> set[str]:
+        """What their columns of a role are called."""
+        return {one.names[role] for one in self.accounts if role in one.names}
+
     @property
     def weightless(self) -> int:
         """How many rows of them count nothing."""

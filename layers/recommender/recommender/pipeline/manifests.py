@@ -78,22 +78,32 @@ def manifest(
 
 def summary(record: Mapping[str, object]) -> str:
     """One line for people."""
-    catalog, outcome = record["catalog"], record["outcome"]
+    return f"{record['catalog']}: {_outcome(record)}{_first_warning(record)}"
+
+
+def _first_warning(record: Mapping[str, object]) -> str:
+    warnings = record.get("warnings")
+    if not isinstance(warnings, Sequence) or not warnings:
+        return ""
+    more = f" (and {len(warnings) - 1} more warnings)" if len(warnings) > 1 else ""
+    return f". Warning: {warnings[0]}{more}"
+
+
+def _outcome(record: Mapping[str, object]) -> str:
+    outcome = record["outcome"]
     evaluation = record.get("evaluation")
     error = record.get("error")
     if outcome == "promoted" and isinstance(evaluation, Mapping):
-        return f"{catalog}: {'; '.join(_promotions(evaluation))}"
+        return "; ".join(_promotions(evaluation))
     if outcome == "rejected" and isinstance(evaluation, Mapping):
-        return (
-            f"{catalog}: challenger rejected, nothing changed: {'; '.join(evaluation['reasons'])}"
-        )
+        return f"challenger rejected, nothing changed: {'; '.join(evaluation['reasons'])}"
     if outcome == "unchanged":
-        return f"{catalog}: nothing new to train on"
+        return "nothing new to train on"
     what = "upload refused" if outcome == "refused" else "run failed"
     why = (
         f"{error['type']}: {error['message']}" if isinstance(error, Mapping) else "no reason known"
     )
-    return f"{catalog}: {what}, the model that served keeps serving. {why}"
+    return f"{what}, the model that served keeps serving. {why}"
 
 
 def _promotions(evaluation: Mapping[str, Mapping[str, Mapping[str, object]]]) -> Iterator[str]:
@@ -125,6 +135,7 @@ _TOLD = (
     "startedAt",
     "finishedAt",
     "counts",
+    "warnings",
     "evaluation",
     "endpoint",
     "error",

@@ -64,6 +64,9 @@ def render(record: Mapping[str, object], summary: str) -> bytes:
     if isinstance(read, Sequence) and read:
         each = {one["key"]: sentences(one) for one in read[:_MOST_FILES]}
         sections.append(("How the files were read", each))
+    beside = record.get("sideFiles")
+    if isinstance(beside, Sequence) and beside:
+        sections.append(("Side files", {one["key"]: _joined(one) for one in beside}))
     features = record.get("features")
     if isinstance(features, Sequence) and features:
         sections.append(("Side columns", {_column(one): _made(one) for one in features}))
@@ -87,6 +90,15 @@ def render(record: Mapping[str, object], summary: str) -> bytes:
     title = f"{record['catalog']}: {record['outcome']}"
     page = _PAGE.format(title=escape(title), summary=escape(summary), tables=tables)
     return page.encode("utf-8", "backslashreplace")
+
+
+def _joined(told: Mapping[str, object]) -> str:
+    """Say how a side file and the ratings come together."""
+    column = f"column {told['column']!r}" if told["column"] else "the first column"
+    return (
+        f"{told['rows']:,} rows; {told['known']:,} of {told['ids']:,} {told['side']}s that have "
+        f"ratings ({told['share']:.0%}), by {column}: {told['because']}"
+    )
 
 
 def _column(told: Mapping[str, object]) -> str:

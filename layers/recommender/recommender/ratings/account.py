@@ -37,6 +37,7 @@ class FileAccount:
         quoting: of delimited text: what quotation marks mean.
         header_line: of delimited text: where the header is; 0 for none.
         columns: role -> the column that plays it.
+        names: role -> the name of that column, if it has one.
         date_order: what comes first in dates that do not say it.
         rows: how many can be used.
         rejected: reason -> how many cannot.
@@ -54,6 +55,7 @@ class FileAccount:
     quoting: str = ""
     header_line: int = 0
     columns: dict[str, str] = field(default_factory=dict)
+    names: dict[str, str] = field(default_factory=dict)
     date_order: DateOrder = ""
     rows: int = 0
     rejected: Counter[str] = field(default_factory=Counter)
@@ -76,11 +78,14 @@ class FileAccount:
                 continue
             named = names[at - shift].strip() if 0 <= at - shift < len(names) else ""
             self.columns[role] = f"column {at + 1}" + (f", {named!r}" if named else "")
+            if named:
+                self.names[role] = named
 
     def note_names(self, names: Mapping[str, str]) -> None:
         """Take which named column plays which role; the first row that has them decides."""
         for role, name in names.items():
             self.columns.setdefault(role, repr(name))
+            self.names.setdefault(role, name)
 
     @property
     def warnings(self) -> list[str]:

@@ -1,6 +1,7 @@
 """User and item ids: what may be one, and the codes by which rows hold them."""
 
 import re
+from collections.abc import Iterator
 
 import numpy as np
 import numpy.typing as npt
@@ -126,6 +127,28 @@ class IdTable:
         spelled = codes[~plain] - np.int32(self.MOST_PLAIN)
         self._spelled_used = _long_enough(self._spelled_used, int(spelled.max()))
         self._spelled_used[spelled] = True
+
+    def uses(self, text: str) -> bool:
+        """Whether rows hold an id, as `canonical_id` writes it."""
+        if _PLAIN.fullmatch(text) and int(text) < self.MOST_PLAIN:
+            return int(text) < self._plain_used.size and bool(self._plain_used[int(text)])
+        code = self._spelled.get(text)
+        if code is None:
+            return False
+        place = code - self.MOST_PLAIN
+        return place < self._spelled_used.size and bool(self._spelled_used[place])
+
+    @property
+    def used(self) -> int:
+        """How many ids rows hold."""
+        return int(np.count_nonzero(self._plain_used)) + int(np.count_nonzero(self._spelled_used))
+
+    def spellings(self) -> Iterator[str]:
+        """The ids that rows hold, one by one."""
+        for code in np.flatnonzero(self._plain_used):
+            yield str(code)
+        for place in np.flatnonzero(self._spelled_used):
+            yield self._names[place]
 
     def plain_ids(self) -> npt.NDArray[np.int64]:
         """The used ids that are their own codes, ascending."""

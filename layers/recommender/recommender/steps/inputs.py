@@ -1,11 +1,12 @@
 """Read the files of a snapshot: config, titles, ratings."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass, replace
 
 from recommender.aws import storage
 from recommender.catalog.config import CatalogConfig, parse_config
+from recommender.catalog.joining import Join, joined
 from recommender.catalog.keys import is_test_key, partitions_of
 from recommender.catalog.sheets import Sheet, read_sheet
 from recommender.catalog.side_tables import SideTable, table_of
@@ -40,6 +41,7 @@ class Inputs:
     side_tables: Mapping[str, SideTable]
     feedback_because: str
     passed_over: Sequence[PassedOver]
+    joins: Sequence[Join]
 
     @property
     def files(self) -> list[dict[str, object]]:
@@ -49,7 +51,8 @@ class Inputs:
     @property
     def warnings(self) -> list[str]:
         """What was read and needs a look, in sentences."""
-        told = [warning for account in self.rows.accounts for warning in account.warnings]
+        told = [join.warning for join in self.joins if join.warning]
+        told += [warning for account in self.rows.accounts for warning in account.warnings]
         return told[:_MOST_WARNINGS]
 
     @property
@@ -88,7 +91,7 @@ def read(
     config_key = f"catalogs/{snapshot.catalog}/config.json"
     check_limits(config_key, config, stack)
     config = resolve_features(config, stack)
-    titles, side_tables = _side_files(ratings_bucket, snapshot, config)
+    sheets = _sheets(ratings_bucket, snapshot, config)
     if not snapshot.rating_files():
         raise MissingRatingsError(snapshot.catalog)
     rows = RunRows()
@@ -133,7 +136,8 @@ def read(
     check_limits(config_key, settled, stack)
     parts = (PassedOver(file.key, "has no rows") for file, _ in without_rows)
     passed_over = (*snapshot.passed_over, *parts)
-    return Inputs(settled, titles, rows, side_tables, kind.because, passed_over)
+    titles, side_tables, joins = _joined(sheets, config, rows)
+    return Inputs(settled, titles, rows, side_tables, kind.because, passed_over, joins)
 
 
 class _Kind:
@@ -162,21 +166,17 @@ class _Kind:
             self.because = f"the first file, {into.key}, has no column of ratings"
 
 
-def _side_files(
-    bucket: str, snapshot: Snapshot, config: CatalogConfig
-) -> tuple[dict[str, str], dict[str, SideTable]]:
-    """Read ``items.*`` and ``users.*``: titles, and what features may be made of.
+def _sheets(bucket: str, snapshot: Snapshot, config: CatalogConfig) -> list[Sheet]:
+    """Read ``items.*`` and ``users.*``, as far as something is made of them.
 
     Raises:
         InvalidConfigError: the config declares features of a file that is not there.
         MalformedItemsError: a file cannot be read.
     """
-    titles: dict[str, str] = {}
-    tables: dict[str, SideTable] = {}
+    found = []
     for noun in ("item", "user"):
         file = snapshot.catalog_file(f"{noun}s")
         declared = config.features is not None and noun in config.features
-        wanted = config.features is None or declared
         if file is None:
             if declared:
                 raise InvalidConfigError(
@@ -185,15 +185,33 @@ def _side_files(
                     f"wants features, and there is no file catalogs/{snapshot.catalog}/{noun}s.*",
                 )
             continue
-        if noun == "user" and not wanted:
-            continue
-        sheet = read_sheet(file.key, storage.read_version(bucket, file), noun)
+        if noun == "item" or declared or config.features is None:
+            found.append(read_sheet(file.key, storage.read_version(bucket, file), noun))
+    return found
+
+
+def _joined(
+    sheets: Iterable[Sheet], config: CatalogConfig, rows: RunRows
+) -> tuple[dict[str, str], dict[str, SideTable], list[Join]]:
+    """Find titles, and what features may be made of, by the column that holds the ratings' ids.
+
+    Raises:
+        MalformedItemsError: a file has no such column, or too many of its rows cannot be used.
+    """
+    titles: dict[str, str] = {}
+    tables: dict[str, SideTable] = {}
+    joins: list[Join] = []
+    for one in sheets:
+        ids = rows.items if one.noun == "item" else rows.users
+        sheet, join = joined(one, ids, rows.names_of(one.noun))
+        declared = config.features is not None and sheet.noun in config.features
         table = _table(sheet, declared=declared)
-        if table is not None and wanted:
-            tables[noun] = table
-        if noun == "item" and (table is None or sheet.has_titles):
+        if table is not None and (declared or config.features is None):
+            tables[sheet.noun] = table
+        if sheet.noun == "item" and (table is None or sheet.has_titles):
             titles = titles_of(sheet)
-    return titles, tables
+        joins.append(join)
+    return titles, tables, joins
 
 
 def _table(sheet: Sheet, *, declared: bool) -> SideTable | None:

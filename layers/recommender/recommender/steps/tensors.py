@@ -159,6 +159,7 @@ def write_plan(
             "snapshot": snapshot.to_dict()["files"],
             "refusedFiles": refused,
             "files": inputs.files,
+            "sideFiles": [join.to_dict() for join in inputs.joins],
             "warnings": inputs.warnings,
             "passedOver": [asdict(one) for one in inputs.passed_over],
             "feedback": inputs.config.feedback,

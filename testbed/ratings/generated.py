@@ -100,7 +100,9 @@ def generated(seed: int) -> Generated:
     """Draw a file."""
     rng = random.Random(seed)
     records, names, times = _records(rng)
-    kind = rng.choice(("csv", "bare", "pandas", "pandas", "spark", "r", "duckdb", "polars", "json"))
+    kind = rng.choice(
+        ("csv", "bare", "pandas", "pandas", "spark", "r", "duckdb", "polars", "json", "excel")
+    )
     if kind == "json" and rng.random() < 0.5:
         kind = "parquet"
     write = {
@@ -112,6 +114,7 @@ def generated(seed: int) -> Generated:
         "duckdb": _by_duckdb,
         "polars": _by_polars,
         "json": _by_json,
+        "excel": _by_excel,
         "parquet": _by_parquet,
     }[kind]
     frame = pd.DataFrame(records, dtype=object)
@@ -280,6 +283,15 @@ def _by_duckdb(rng: random.Random, frame: pd.DataFrame) -> Written:
             connection.execute(f"COPY ratings TO '{path}' (HEADER, DELIMITER '{sep}')")
             data = path.read_bytes()
     return repr(sep), data, _read_csv(data, sep=sep)
+
+
+def _by_excel(_: random.Random, frame: pd.DataFrame) -> Written:
+    """A workbook, texts as texts."""
+    out = io.BytesIO()
+    frame.to_excel(out, index=False)
+    data = out.getvalue()
+    read = pd.read_excel(io.BytesIO(data), dtype=str, keep_default_na=False, na_filter=False)
+    return "", data, _texts(read)
 
 
 def _is_number(text: str) -> bool:

@@ -6,7 +6,9 @@ import gzip
 import io
 import json
 import lzma
+import sys
 import zipfile
+from functools import partial
 
 import pytest
 from recommender.errors import MalformedRatingsError
@@ -18,6 +20,14 @@ JSON_LINES = "".join(
     json.dumps({"user_id": u, "item_id": str(i), "rating": r, "timestamp": t}) + "\n"
     for u, i, r, t in ROWS
 ).encode()
+
+
+if sys.version_info >= (3, 14):
+    from compression import zstd
+else:
+    from backports import zstd
+
+SKIPPED = b"\x5a\x2a\x4d\x18\x03\x00\x00\x00abc"
 
 
 def zipped(files: dict[str, bytes]) -> bytes:
@@ -42,6 +52,11 @@ def zipped(files: dict[str, bytes]) -> bytes:
         pytest.param(bz2.compress, id="bzip2"),
         pytest.param(lambda data: bz2.compress(data[:9]) + bz2.compress(data[9:]), id="2 bzip2"),
         pytest.param(lzma.compress, id="xz"),
+        pytest.param(zstd.compress, id="zstd"),
+        pytest.param(
+            lambda data: SKIPPED + zstd.compress(data[:9]) + SKIPPED + zstd.compress(data[9:]),
+            id="frames and what is to be skipped",
+        ),
         pytest.param(lambda data: zipped({"a.csv": data}), id="zip"),
         pytest.param(
             lambda data: zipped({"in/": b"", "in/a.csv": data, "__MACOSX/._a.csv": b"x"}),
@@ -69,10 +84,15 @@ def test_an_upload_that_unpacks_past_the_cap_is_refused(monkeypatch: pytest.Monk
 
 
 BOMB = b"1,2,3\n" * 20_000_000
-PACKERS = {"gzip": gzip.compress, "bzip2": bz2.compress, "xz": lzma.compress}
+PACKERS = {
+    "gzip": gzip.compress,
+    "bzip2": bz2.compress,
+    "xz": lzma.compress,
+    "Zstandard": partial(zstd.compress, options={zstd.CompressionParameter.checksum_flag: 1}),
+}
 
 
-@pytest.mark.parametrize("name", ["bzip2", "xz", "zip"])
+@pytest.mark.parametrize("name", ["bzip2", "xz", "Zstandard", "zip"])
 def test_bombs_of_every_kind_are_refused(name: str) -> None:
     bomb = zipped({"a.csv": BOMB}) if name == "zip" else PACKERS[name](BOMB)
     assert "unpacks to more than" in refusal(bomb).reason

@@ -1,17 +1,20 @@
-"""What uploads are packed with: gzip, bzip2, xz, zip; undone as they stream in, within bounds."""
+"""What uploads are packed with: gzip, bzip2, xz, zstd, zip; undone as they stream in, bounded."""
 
 import bz2
 import lzma
 import struct
+import sys
 import tempfile
 import zipfile
 import zlib
 from collections.abc import Callable, Iterator
 from functools import partial
+from importlib import import_module
 from itertools import chain
 from typing import NamedTuple, Protocol
 
 from recommender.errors import InputError
+from recommender.formats import workbooks
 
 Refuse = Callable[[int, str], InputError]
 """Builds the error of the file at hand from a line number and a reason."""
@@ -26,7 +29,6 @@ _TOO_LARGE = (
     "this is {} that unpacks to more than {:,} bytes; at most "
     f"{MAX_INFLATION_RATIO} times its size and {MAX_INFLATED_BYTES >> 30} GiB are allowed"
 )
-_WORKBOOK = "[Content_Types].xml"
 _ENCRYPTED = 1
 
 
@@ -60,10 +62,34 @@ class _Gzip:
         return self._member.decompress(self._member.unconsumed_tail + data, max_length)
 
 
-class _Kind(NamedTuple):
-    """A way to pack a stream: how it begins, what it is called, and what undoes a member of it."""
+class _Zstd:
+    """A frame of a Zstandard file; a window of more than 128 MiB is refused as damage."""
 
-    magic: bytes
+    def __init__(self) -> None:
+        # Python's own from 3.14 on. Few files need it, so the others do not wait for it.
+        name = "compression.zstd" if sys.version_info >= (3, 14) else "backports.zstd"
+        self._library = import_module(name)
+        self._member = self._library.ZstdDecompressor()
+
+    @property
+    def eof(self) -> bool:
+        return bool(self._member.eof)
+
+    @property
+    def unused_data(self) -> bytes:
+        return bytes(self._member.unused_data)
+
+    def decompress(self, data: bytes, max_length: int, /) -> bytes:
+        try:
+            return bytes(self._member.decompress(data, max_length))
+        except self._library.ZstdError as error:
+            raise OSError(str(error)) from None
+
+
+class _Kind(NamedTuple):
+    """A way to pack a stream: how its members begin, its name, and what undoes a member of it."""
+
+    magics: tuple[bytes, ...]
     noun: str
     packed: str
     member: Callable[[], _Member]
@@ -71,20 +97,36 @@ class _Kind(NamedTuple):
 
 _MOST_MEMORY_OF_XZ = 256 << 20
 _KINDS = (
-    _Kind(b"\x1f\x8b", "a gzip file", "gzipped", _Gzip),
-    _Kind(b"BZh", "a bzip2 file", "packed with bzip2", bz2.BZ2Decompressor),
+    _Kind((b"\x1f\x8b",), "a gzip file", "gzipped", _Gzip),
+    _Kind((b"BZh",), "a bzip2 file", "packed with bzip2", bz2.BZ2Decompressor),
     _Kind(
-        b"\xfd7zXZ\x00",
+        (b"\xfd7zXZ\x00",),
         "an xz file",
         "packed with xz",
         partial(lzma.LZMADecompressor, memlimit=_MOST_MEMORY_OF_XZ),
+    ),
+    # Frames to be skipped may stand anywhere among the others.
+    _Kind(
+        (b"\x28\xb5\x2f\xfd", *(bytes([first]) + b"\x2a\x4d\x18" for first in range(0x50, 0x60))),
+        "a Zstandard file",
+        "packed with zstd",
+        _Zstd,
     ),
 )
 _LONGEST_MAGIC = 6
 
 
-def unpacked(chunks: Iterator[bytes], refuse: Refuse) -> Iterator[bytes]:
+def unpacked(
+    chunks: Iterator[bytes], refuse: Refuse, note: Callable[[str], None] = lambda _: None
+) -> Iterator[bytes]:
     """Undo what an upload is packed with, if it is, as it streams in.
+
+    An Excel workbook counts as a table of text that is packed: see `workbooks`.
+
+    Args:
+        chunks: the upload's bytes.
+        refuse: builds the error to raise.
+        note: is told what it is packed with, when that is known.
 
     Raises:
         InputError: ``refuse``'s: it is damaged, too large, packed twice, or an archive of anything
@@ -92,16 +134,17 @@ def unpacked(chunks: Iterator[bytes], refuse: Refuse) -> Iterator[bytes]:
     """
     head, chunks = peek(chunks, _LONGEST_MAGIC)
     if head.startswith(_ZIP_MAGIC):
-        return _refusing_more(_from_zip(chunks, refuse), "packed", refuse)
+        return _refusing_more(_from_zip(chunks, refuse, note), "packed", refuse)
     for kind in _KINDS:
-        if head.startswith(kind.magic):
+        if head.startswith(kind.magics):
+            note(kind.noun)
             return _refusing_more(_inflated(chunks, kind, refuse), kind.packed, refuse)
     return chunks
 
 
 def _refusing_more(chunks: Iterator[bytes], packed: str, refuse: Refuse) -> Iterator[bytes]:
     head, chunks = peek(chunks, _LONGEST_MAGIC)
-    if head.startswith((_ZIP_MAGIC, *(kind.magic for kind in _KINDS))):
+    if head.startswith((_ZIP_MAGIC, *(magic for kind in _KINDS for magic in kind.magics))):
         raise refuse(1, f"{packed} twice; upload it {packed} once")
     return chunks
 
@@ -157,10 +200,10 @@ class _Stream:
 
     def _begins(self) -> bool:
         """Begin a member, if there is one."""
-        magic = self._kind.magic
-        if len(self._rest) < len(magic):
+        magics = self._kind.magics
+        if len(self._rest) < len(magics[0]):
             return False
-        if self._rest.startswith(magic):
+        if self._rest.startswith(magics):
             self._member = self._kind.member()
             return True
         # Zeros behind the last member are padding. Anything else may have been a member.
@@ -191,13 +234,20 @@ class _Stream:
             raise self._refuse(1, f"this is {self._kind.noun} that is cut off")
 
 
-def _from_zip(chunks: Iterator[bytes], refuse: Refuse) -> Iterator[bytes]:
+def _from_zip(
+    chunks: Iterator[bytes], refuse: Refuse, note: Callable[[str], None]
+) -> Iterator[bytes]:
     """Read the one file of a zip archive. Its index is at its end, so it goes to a file first."""
     with tempfile.TemporaryFile() as file:
         for chunk in chunks:
             file.write(chunk)
         try:
             with zipfile.ZipFile(file) as archive:
+                if workbooks.is_workbook(archive, refuse):
+                    note("an Excel workbook")
+                    yield from workbooks.text_of(file, archive, refuse)
+                    return
+                note("a zip archive")
                 member = _only_member(archive, refuse)
                 given, allowed = 0, _allowed(member.compress_size)
                 with archive.open(member) as stream:
@@ -218,8 +268,6 @@ _DAMAGES_OF_ZIP = (
 
 def _only_member(archive: zipfile.ZipFile, refuse: Refuse) -> zipfile.ZipInfo:
     """Find the one file of an archive; what macOS adds to one does not count."""
-    if _WORKBOOK in archive.namelist():
-        raise refuse(1, "this is an Excel workbook or another Office document; save it as CSV")
     members = [
         one
         for one in archive.infolist()

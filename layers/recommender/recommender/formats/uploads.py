@@ -15,12 +15,14 @@ _FOREIGN_FORMATS = (
     (b"%PDF", "a PDF document"),
     (b"\x89PNG", "a PNG image"),
     (b"\xff\xd8\xff", "a JPEG image"),
-    (b"\x28\xb5\x2f\xfd", "a Zstandard file; use gzip"),
     (b"7z\xbc\xaf", "a 7-Zip archive; use gzip"),
     (b"Obj\x01", "an Avro file"),
     (b"ORC", "an ORC file"),
     (b"SQLite format 3", "a SQLite database"),
-    (b"\xd0\xcf\x11\xe0", "an old Office document; save it as CSV"),
+    (
+        b"\xd0\xcf\x11\xe0",
+        "an old or encrypted Office document; save it as .xlsx or CSV",
+    ),
 )
 _MARKUP = re.compile(rb"<(!doctype|!--|\?xml|[a-z][a-z0-9]*[\s>])", re.IGNORECASE)
 _JSON_ARRAY = re.compile(rb"\[\s*([\[{\"\]\d-]|\Z)")

@@ -32,6 +32,7 @@ class FileAccount:
     Attributes:
         key: the file's key.
         format: "delimited text", "JSON Lines" or "Parquet".
+        packing: what it is packed with, or that it is an Excel workbook.
         encoding: of a text.
         separator: of delimited text.
         quoting: of delimited text: what quotation marks mean.
@@ -50,6 +51,7 @@ class FileAccount:
 
     key: str
     format: str = ""
+    packing: str = ""
     encoding: str = ""
     separator: str = ""
     quoting: str = ""
@@ -64,6 +66,10 @@ class FileAccount:
     windows_lines: int = 0
     times: TimeAccount = field(default_factory=TimeAccount)
     first: list[FirstRow] = field(default_factory=list)
+
+    def note_packing(self, noun: str) -> None:
+        """Take what the file is packed with."""
+        self.packing = noun
 
     def note_layout(self, layout: Layout, names: Sequence[str], header_line: int) -> None:
         """Take how a table of text is written; ``names`` are its header's, if it has one."""
@@ -102,7 +108,16 @@ class FileAccount:
             **{
                 name: getattr(self, name)
                 for name in (
-                    *("key", "format", "encoding", "separator", "quoting", "columns", "rows"),
+                    *(
+                        "key",
+                        "format",
+                        "packing",
+                        "encoding",
+                        "separator",
+                        "quoting",
+                        "columns",
+                        "rows",
+                    ),
                 )
             },
             "headerLine": self.header_line,
@@ -131,7 +146,7 @@ def sentences(told: Mapping[str, object]) -> list[str]:
     Args:
         told: what `FileAccount.to_dict` gave, perhaps by way of a manifest.
     """
-    form = [str(told.get("format") or "not read")]
+    form = [str(told.get("packing", "")), str(told.get("format") or "not read")]
     if "separator" in told:
         form.append(f"separator: {told['separator']}")
         form.append(f"quotation marks: {told['quoting']}")

@@ -59,7 +59,7 @@ def read_ratings(
             more of them than the limit cannot; or it holds no row, which the error then says.
     """
     refuse = partial(MalformedRatingsError, into.key)
-    magic, chunks = peek(unpacked(chunks, refuse), len(PARQUET_MAGIC))
+    magic, chunks = peek(unpacked(chunks, refuse, into.account.note_packing), len(PARQUET_MAGIC))
     into.account.encoding = "" if magic.startswith(PARQUET_MAGIC) else encoding_of(magic)
     if magic.startswith(PARQUET_MAGIC):
         from recommender.ratings.parquet import read_parquet  # other files start sooner without it

@@ -19,6 +19,7 @@ SAMPLED_PER_PAIR = 8
 _POPULARITY_EXPONENT = 0.5
 _SEED = 20_261_126
 _KEPT_OUT, _FEWEST_USERS = 0.05, 500
+_MOST_FLAGS = 64 << 20
 
 Flags = npt.NDArray[np.bool_]
 Keys = npt.NDArray[np.int64]
@@ -67,7 +68,9 @@ class RankingRows:
         for _, records in ahead(encoded, self._dataset.blocks(TRAIN), threads):
             yield records
 
-    def sampled(self, per_pair: int = SAMPLED_PER_PAIR) -> Iterator[bytes]:
+    def sampled(
+        self, per_pair: int = SAMPLED_PER_PAIR, threads: Executor | None = None
+    ) -> Iterator[bytes]:
         """Write each pair labelled 1, and behind it items that its user has not rated, labelled 0.
 
         Popular items are drawn more often, by the root of how often they were rated: a list is a
@@ -76,6 +79,7 @@ class RankingRows:
         Args:
             per_pair: how many unrated items a pair is followed by. One that the user has rated in
                 train after all is left out.
+            threads: work on several blocks at a time.
 
         Returns:
             Records, some at a time.
@@ -84,19 +88,23 @@ class RankingRows:
         chances = np.cumsum(np.maximum(popularity, 1) ** _POPULARITY_EXPONENT)
         chances /= chances[-1]
         n_items = len(self._dataset.vocabulary.items)
-        for number, part in enumerate(self._dataset.blocks(TRAIN)):
+
+        def encoded(numbered: tuple[int, Side]) -> bytes:
+            number, part = numbered
             users, items, _ = self._counting(part)
             rng = np.random.default_rng([_SEED, number])
             drawn = np.searchsorted(chances, rng.random((users.size, per_pair)), side="right")
             drawn = np.minimum(drawn, n_items - 1)
-            keys = users[:, None] * n_items + drawn
-            places = np.minimum(np.searchsorted(rated, keys), rated.size - 1)
-            kept = np.column_stack((np.ones(users.size, np.bool_), rated[places] != keys))
+            is_rated = rated.holds(users[:, None] * n_items + drawn)
+            kept = np.column_stack((np.ones(users.size, np.bool_), ~is_rated))
             chosen = np.column_stack((items, drawn))[kept]
             owners = np.repeat(users, kept.sum(axis=1))
             labels = np.zeros(kept.shape, np.float32)
             labels[:, 0] = 1
-            yield self._writer.write(owners, chosen + self._first_item, labels[kept])
+            return self._writer.write(owners, chosen + self._first_item, labels[kept])
+
+        for _, records in ahead(encoded, enumerate(self._dataset.blocks(TRAIN)), threads):
+            yield records
 
     def _counting(self, part: Side) -> tuple[Keys, Keys, npt.NDArray[np.float32]]:
         """Users, items and weights of the pairs that count."""
@@ -104,9 +112,9 @@ class RankingRows:
         some = np.flatnonzero((weights > 0) & ~self._kept_out[part.users])
         return part.users[some], part.items[some], weights[some]
 
-    def _rated(self) -> tuple[Keys, Keys]:
-        """All pairs of train as sorted words ``user * items + item``; how often items are rated."""
-        n_items = len(self._dataset.vocabulary.items)
+    def _rated(self) -> tuple["_Rated", Keys]:
+        """All pairs of train as words ``user * items + item``; how often items are rated."""
+        n_users, n_items = len(self._dataset.vocabulary.users), len(self._dataset.vocabulary.items)
         keys = np.empty(self._dataset.rows_of(TRAIN), np.int64)
         popularity = np.zeros(n_items, np.int64)
         found = 0
@@ -114,5 +122,25 @@ class RankingRows:
             keys[found : found + len(part)] = part.users * n_items + part.items
             popularity += np.bincount(part.items, minlength=n_items)
             found += len(part)
-        keys.sort()
-        return keys, popularity
+        return _Rated(keys, n_users * n_items), popularity
+
+
+class _Rated:
+    """Which pairs are rated: a flag for each there could be while these are few, else a search."""
+
+    def __init__(self, keys: Keys, size: int) -> None:
+        """Take the pairs as words below ``size``; ``keys`` are put in order."""
+        self._flags: Flags | None = None
+        if size <= _MOST_FLAGS:
+            self._flags = np.zeros(size, np.bool_)
+            self._flags[keys] = True
+        else:
+            keys.sort()
+        self._keys = keys
+
+    def holds(self, keys: Keys) -> Flags:
+        """Tell of each word whether it is one of the pairs."""
+        if self._flags is not None:
+            return self._flags[keys]
+        places = np.minimum(np.searchsorted(self._keys, keys), self._keys.size - 1)
+        return np.asarray(self._keys[places] == keys)

@@ -44,14 +44,21 @@ def write(
         that is not trained.
     """
     sizes = {"train_bytes": 0, "test_bytes": 0, "ranking_bytes": 0}
+    both = LIKE in models and RANKING in models
+
+    def write_ranking() -> int:
+        rows = RankingRows(dataset, inputs.config.ranking, kept_out(dataset.vocabulary))
+        weighted = factorizes_weights(models[RANKING])
+        # Beside the other channels it may not wait for threads of which it takes one itself.
+        return _write_ranking(bucket, files, rows, None if both else threads, weighted=weighted)
+
+    beside = threads.submit(write_ranking) if threads and both else None
     if LIKE in models:
         as_rated = learns_from_ratings(models[LIKE])
         shards = inputs.config.train_shards
         sizes |= _write_channels(bucket, files, shards, dataset, report, as_rated=as_rated)
     if RANKING in models:
-        rows = RankingRows(dataset, inputs.config.ranking, kept_out(dataset.vocabulary))
-        weighted = factorizes_weights(models[RANKING])
-        sizes["ranking_bytes"] = _write_ranking(bucket, files, rows, threads, weighted=weighted)
+        sizes["ranking_bytes"] = beside.result() if beside else write_ranking()
     writes = _smaller_files(bucket, files, inputs, dataset)
     for _ in ahead(lambda write: write(), writes, threads):
         pass
@@ -99,7 +106,7 @@ def _write_ranking(
     bucket: str, files: RunFiles, rows: RankingRows, threads: Executor | None, *, weighted: bool
 ) -> int:
     with storage.Upload(bucket, f"{files.ranking}part-00000.pbr", RECORDIO_PROTOBUF) as upload:
-        for records in rows.weighted(threads) if weighted else rows.sampled():
+        for records in rows.weighted(threads) if weighted else rows.sampled(threads=threads):
             upload.write(records)
     return upload.size
 

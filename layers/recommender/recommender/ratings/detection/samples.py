@@ -1,6 +1,7 @@
 """The first lines of a text file, from which the rest is understood."""
 
 from collections.abc import Sequence
+from itertools import islice
 
 from recommender.formats.lines import lines_of
 from recommender.ratings.values import read_rating
@@ -17,8 +18,8 @@ def sample_of(head: bytes, *, whole: bool) -> list[tuple[int, str]]:
     lines = lines_of(head[:SAMPLE_BYTES])
     if not (whole or head.endswith(b"\n")) and len(lines) > 1:
         lines.pop()  # cut off by the end of the sample
-    numbered = [(n, line) for n, line in enumerate(lines, 1) if line and not line.isspace()]
-    return numbered[:_SAMPLE_LINES]
+    filled = ((n, line) for n, line in enumerate(lines, 1) if line and not line.isspace())
+    return list(islice(filled, _SAMPLE_LINES))
 
 
 def is_number(cell: str) -> bool:

@@ -41,7 +41,7 @@ def third_party() -> dict[str, set[str]]:
             root = name.split(".")[0]
             if root in sys.stdlib_module_names or root in OURS | RUNTIME:
                 continue
-            distributions = {one.lower().replace("_", "-") for one in known[root]}
+            distributions = {re.sub("[._]", "-", one.lower()) for one in known[root]}
             if len(distributions) > 1:  # they share a namespace, as arro3-core and arro3-io do
                 distributions &= {"-".join(name.split(".")[:2])}
             (distribution,) = distributions

@@ -67,8 +67,12 @@ class _Zstd:
 
     def __init__(self) -> None:
         # Python's own from 3.14 on. Few files need it, so the others do not wait for it.
-        name = "compression.zstd" if sys.version_info >= (3, 14) else "backports.zstd"
-        self._library = import_module(name)
+        if sys.version_info >= (3, 14):
+            self._library = import_module("compression.zstd")
+        else:
+            import backports.zstd as library
+
+            self._library = library
         self._member = self._library.ZstdDecompressor()
 
     @property

@@ -11,6 +11,7 @@ compile requirements/dev.in -o requirements/dev.txt
 compile -c requirements/dev.txt requirements/local.in -o requirements/local.txt
 compile -c requirements/dev.txt container/requirements.in -o container/requirements.txt
 compile -c requirements/dev.txt layers/dependencies/requirements.in -o layers/dependencies/requirements.txt
+compile -c requirements/dev.txt layers/dependencies/before-3.14.in -o layers/dependencies/before-3.14.txt
 compile -c requirements/dev.txt requirements/build.in -o requirements/build.txt
 compile requirements/sam.in -o requirements/sam.txt
 compile requirements/emulator.in -o requirements/emulator.txt

@@ -10,7 +10,7 @@ from recommender.formats.json_rows import id_of, json_object, kind_of
 from recommender.formats.lines import lines_of
 from recommender.formats.moments import Moment, time_of_day_in, unwrapped
 from recommender.formats.quoting import Records
-from recommender.ratings.detection.implicit import may_be_ratings
+from recommender.ratings.detection.samples import may_be_ratings
 from recommender.ratings.feedback import EXPLICIT, IMPLICIT
 from recommender.ratings.form import RatingForm
 from recommender.ratings.table import (

@@ -179,3 +179,18 @@ def test_words_for_nothing_are_no_ids(word: str) -> None:
 def test_whole_fractions_in_json_are_the_ids_that_integers_are() -> None:
     data = b'{"user": 1.0, "item": "2.0", "rating": 3}\n{"user": 1, "item": 2, "rating": 4}\n'
     assert pairs(data) == [("1", "2", 3), ("1", "2", 4)]
+
+
+@pytest.mark.parametrize("first", [0, 1])
+@pytest.mark.parametrize("time", ["", ",881250949"])
+def test_an_index_without_a_name_is_refused_as_one(first: int, time: str) -> None:
+    rows = "".join(
+        f"{first + n},u{n % 3}7,{n * 37 % 500 + 101},{n % 5 + 1}{time}\n" for n in range(9)
+    )
+    assert "index column" in refusal(rows.replace("u", "").encode()).reason
+
+
+@pytest.mark.parametrize("time", ["", ",881250949"])
+def test_users_that_count_up_are_no_index(time: str) -> None:
+    rows = "".join(f"{n},{n * 37 % 500},{n % 5 + 1}{time}\n" for n in range(9))
+    assert [row.user for row in accepted(rows.encode())] == [str(n) for n in range(9)]

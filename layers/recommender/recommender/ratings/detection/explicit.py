@@ -8,6 +8,7 @@ from recommender.ratings.detection.layouts import layout_of
 from recommender.ratings.detection.refusals import (
     missing_names,
     no_table,
+    refuse_index,
     refuse_matrix,
     refuse_unknown_header,
 )
@@ -60,6 +61,7 @@ def detect_layout(key: str, sample: Sample, form: RatingForm) -> Layout:
     refuse_unknown_header(key, sample[0], delimiter, headers, form, ratings_follow=ratings_follow)
     if evidence[delimiter] == (0, 0):
         raise no_table(key, sample, delimiters, form)
+    refuse_index(key, sample, delimiter, form)
     return layout(delimiter, positions, header=False)
 
 

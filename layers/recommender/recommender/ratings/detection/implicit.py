@@ -7,14 +7,11 @@ from recommender.errors import MalformedRatingsError
 from recommender.formats.delimited import DELIMITERS, Layout
 from recommender.formats.moments import SECOND
 from recommender.ratings.detection.layouts import layout_of
-from recommender.ratings.detection.samples import Sample, is_number
+from recommender.ratings.detection.samples import Sample, is_number, may_be_ratings
 from recommender.ratings.form import RatingForm
 from recommender.ratings.table import EXPECTED_OF_INTERACTIONS, INTERACTION_COLUMNS
 from recommender.ratings.times import TimeForm, read_time
-from recommender.ratings.values import read_rating
 
-_MOST_DISTINCT_RATINGS = 21  # of a hundred rows: from 0 to 10 by halves
-_GREATEST_RATING = 100
 _EARLIEST_TIME = 100_000_000 * SECOND
 """In 1973. A smaller number is rather a count."""
 
@@ -113,16 +110,6 @@ def _add_third_and_fourth(
             positions["timestamp"] = at
         elif at == 2 and "count" not in positions and not form.has_positions:
             positions["count"] = at
-
-
-def may_be_ratings(cells: Sequence[str]) -> bool:
-    """Whether most of a column are numbers of the size of ratings, and few distinct ones."""
-    numbers = [read_rating(cell) for cell in cells if is_number(cell)]
-    return (
-        2 * len(numbers) > len(cells)
-        and len(set(numbers)) <= _MOST_DISTINCT_RATINGS
-        and max(map(abs, numbers)) <= _GREATEST_RATING
-    )
 
 
 def _may_hide_ratings(

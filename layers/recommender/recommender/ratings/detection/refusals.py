@@ -3,8 +3,13 @@
 from collections.abc import Mapping, Sequence
 
 from recommender.errors import MalformedRatingsError
-from recommender.formats.delimited import normalised
-from recommender.ratings.detection.samples import Sample, is_number, numbers_in
+from recommender.formats.delimited import first_cells_count, normalised
+from recommender.ratings.detection.samples import (
+    Sample,
+    is_number,
+    may_be_ratings,
+    numbers_in,
+)
 from recommender.ratings.form import RatingForm
 from recommender.ratings.kinds import ONE_KIND
 from recommender.ratings.table import (
@@ -15,6 +20,7 @@ from recommender.ratings.table import (
 )
 
 _MATRIX_COLUMNS = 6
+_FEWEST_COUNTED = 5
 
 
 def refuse_matrix(key: str, sample: Sample, delimiter: str, form: RatingForm) -> None:
@@ -40,6 +46,27 @@ def refuse_matrix(key: str, sample: Sample, delimiter: str, form: RatingForm) ->
             line,
             f"{told}, with a column for each item. Write a row for each rating: {EXPECTED}. If "
             "the columns mean that, `columns` in config.json gives their numbers",
+        )
+
+
+def refuse_index(key: str, sample: Sample, delimiter: str, form: RatingForm) -> None:
+    """Refuse a file without a header whose rows begin with their own number, as pandas writes them.
+
+    Raises:
+        MalformedRatingsError: the first cells count the rows, and the fourth ones are rather
+            ratings than the third.
+    """
+    rows = [form.split(line, delimiter) for _, line in sample]
+    if len(rows) < _FEWEST_COUNTED or min(map(len, rows)) <= len(REQUIRED_COLUMNS):
+        return
+    third, fourth = ([row[at] for row in rows] for at in (2, 3))
+    if first_cells_count(rows) and may_be_ratings(fourth) and not may_be_ratings(third):
+        raise MalformedRatingsError(
+            key,
+            sample[0][0],
+            "the first cells count the rows, which looks like an index column without a name, as "
+            "pandas writes it. Write the file without it or with a header; or `columns` in "
+            "config.json gives the columns' numbers",
         )
 
 

@@ -11,6 +11,8 @@ Sample = Sequence[tuple[int, str]]
 
 SAMPLE_BYTES = 256 << 10
 _SAMPLE_LINES = 100
+_MOST_DISTINCT_RATINGS = 21  # of a hundred rows: from 0 to 10 by halves
+_GREATEST_RATING = 100
 
 
 def sample_of(head: bytes, *, whole: bool) -> list[tuple[int, str]]:
@@ -34,3 +36,13 @@ def is_number(cell: str) -> bool:
 def numbers_in(cells: Sequence[str]) -> int:
     """How many of some cells could be ratings or counts."""
     return sum(map(is_number, cells))
+
+
+def may_be_ratings(cells: Sequence[str]) -> bool:
+    """Whether most of a column are numbers of the size of ratings, and few distinct ones."""
+    numbers = [read_rating(cell) for cell in cells if is_number(cell)]
+    return (
+        2 * len(numbers) > len(cells)
+        and len(set(numbers)) <= _MOST_DISTINCT_RATINGS
+        and max(map(abs, numbers)) <= _GREATEST_RATING
+    )

@@ -90,6 +90,9 @@ def test_what_python_spells_is_read(naive: dt.datetime, hours: int) -> None:
         {"$date": {"$numberLong": str(SECONDS * 1000)}},
         {"$timestamp": {"t": SECONDS, "i": 1}},
         {"$numberLong": str(SECONDS)},
+        {"seconds": SECONDS, "nanos": 0},
+        {"_seconds": SECONDS, "_nanoseconds": 999_999_999},
+        {"seconds": {"$numberLong": str(SECONDS)}, "nanos": 5},
         str(SECONDS),
         SECONDS,
     ],
@@ -100,7 +103,18 @@ def test_times_in_objects_of_json(value: object) -> None:
 
 
 @pytest.mark.parametrize(
-    "value", [{"$date": None}, {"$date": {"$numberLong": "x"}}, {"date": 5}, {}, [], True, None]
+    "value",
+    [
+        {"$date": None},
+        {"seconds": 5, "nanos": 10**9},
+        {"a": 1, "b": 2},
+        {"$date": {"$numberLong": "x"}},
+        {"date": 5},
+        {},
+        [],
+        True,
+        None,
+    ],
 )
 def test_other_objects_are_no_times_and_cost_no_row(value: object) -> None:
     line = json.dumps({"user": "a", "item": "x", "rating": 4, "timestamp": value})

@@ -1,6 +1,8 @@
 """Names of catalogs, and the keys of the ratings bucket that belong to them."""
 
 import re
+from collections.abc import Mapping
+from datetime import datetime
 from urllib.parse import unquote
 
 from recommender.errors import InvalidCatalogNameError
@@ -67,14 +69,27 @@ def partitions_of(key: str) -> dict[str, str]:
 
     Returns:
         Column -> its cell in every row of the file: ``dt=2024-01-31/`` says that ``dt`` is
-        2024-01-31; an empty cell for Hive's word for null.
+        2024-01-31; an empty cell for Hive's word for null. Folders of a year, a month and a day
+        make a ``date`` as well.
     """
     found = {}
     for segment in key.split("/")[2:-1]:
         name, equals, value = segment.partition("=")
         if equals and name:
             found[unquote(name)] = "" if value == _NULL_PARTITION else unquote(value)
-    return found
+    day = _day_of({name.lower(): value for name, value in found.items()})
+    return found if not day else {**found, "date": found.get("date", day)}
+
+
+def _day_of(parts: Mapping[str, str]) -> str:
+    """Put ``year=2024/month=1/day=31`` together, perhaps with an hour; else an empty text."""
+    numbers = [parts.get(name, "0") for name in ("year", "month", "day", "hour")]
+    if not all(number.isdecimal() and number.isascii() for number in numbers):
+        return ""
+    try:
+        return datetime(*map(int, numbers)).isoformat()  # type: ignore[arg-type]
+    except ValueError:
+        return ""
 
 
 def is_test_key(key: str) -> bool:

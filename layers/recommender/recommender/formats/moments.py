@@ -63,6 +63,7 @@ _DATE_DIGITS = re.compile(
 )
 _MOST_CHARACTERS = 64
 _HOURS_OF_HALF_A_DAY = 12
+_PARTS_OF_A_PAIR = 2
 _MONTHS_OF_A_YEAR = 12
 _FIRST_SHORT_YEAR = 69  # of 1900; 68 is 2068, as POSIX has it
 _1970 = datetime(1970, 1, 1, tzinfo=UTC)
@@ -227,13 +228,16 @@ def _clock(parts: Mapping[str, str | None]) -> str:
 
 
 def unwrapped(value: object) -> object:
-    """Take a time out of the object that MongoDB's JSON wraps it in.
+    """Take a time out of the object that MongoDB's, Firestore's or Protobuf's JSON wraps it in.
 
-    ``{"$date": ...}`` holds a text or milliseconds, ``{"$timestamp": {"t": ...}}`` seconds.
+    ``{"$date": ...}`` holds a text or milliseconds, ``{"$timestamp": {"t": ...}}`` seconds,
+    ``{"seconds": ..., "nanos": ...}`` both of its names.
 
     Returns:
         A text, or seconds since 1970; the value itself if it is no such object.
     """
+    if isinstance(value, Mapping) and len(value) == _PARTS_OF_A_PAIR:
+        return _of_pair(value)
     if not isinstance(value, Mapping) or len(value) != 1:
         return value
     (name, inner), *_ = value.items()
@@ -245,6 +249,15 @@ def unwrapped(value: object) -> object:
     if name == "$timestamp" and isinstance(inner, Mapping):
         return _number(inner.get("t"))
     return _number(value)
+
+
+def _of_pair(value: Mapping[str, object]) -> object:
+    """Read seconds and nanoseconds; the value itself if it is no such object."""
+    parts = {name.strip("_").lower(): _number(part) for name, part in value.items()}
+    seconds, nanos = parts.get("seconds"), parts.get("nanos", parts.get("nanoseconds"))
+    if not isinstance(seconds, int) or not isinstance(nanos, int) or not 0 <= nanos < SECOND:
+        return value
+    return f"{seconds}.{nanos:09}"
 
 
 def _number(value: object) -> float | None:

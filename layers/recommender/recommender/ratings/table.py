@@ -27,11 +27,11 @@ TIME_NAMES = (
     *("timestamp", "ts", "unixtime", "eventtime", "eventtimestamp", "eventdate", "time"),
     *("datetime", "date", "occurredat", "purchasedat", "purchasedate", "orderedat", "orderdate"),
     *("invoicedate", "transactiondate", "watchedat", "playedat", "listenedat", "clickedat"),
-    *("viewedat", "day", "dt", "createdat", "createdon", "created", "datecreated", "datetimestamp"),
+    *("viewedat", "dt", "createdat", "createdon", "created", "datecreated", "datetimestamp"),
 )
 DATE_NAMES = (
     *("ratingdate", "daterated", "reviewdate", "date", "eventdate", "orderdate", "purchasedate"),
-    *("invoicedate", "transactiondate", "day", "dt"),
+    *("invoicedate", "transactiondate", "dt"),
 )
 CLOCK_NAMES = (
     *("ratingtime", "timerated", "reviewtime", "time", "timeofday", "clock", "eventtime"),

@@ -8,7 +8,7 @@ from aws_lambda_powertools.metrics import MetricUnit
 from aws_lambda_powertools.utilities.typing import LambdaContext
 from recommender.aws import leases
 from recommender.dataset.encoding import Dataset
-from recommender.errors import MissingRatingsError
+from recommender.errors import MalformedRatingsError, MissingRatingsError
 from recommender.model_names import LIKE
 from recommender.observability import logger, metrics
 from recommender.pipeline.hyperparameters import models_of
@@ -31,6 +31,9 @@ def lambda_handler(event: dict[str, Any], context: LambdaContext) -> dict[str, o
     if not snapshot.files:
         raise MissingRatingsError(catalog)
     stack = settings.stack_hyperparameters()
+    if outcomes.waits_for_ratings(settings.artifacts_bucket, snapshot, refused):
+        inputs.read_catalog(settings.ratings_bucket, snapshot, stack[LIKE])
+        return {"outcome": "waiting"}
     plan = {"image": settings.training_image, "models": stack}
     files, ended = outcomes.open_run(
         settings.artifacts_bucket, catalog, run_id(snapshot, plan), execution
@@ -43,15 +46,20 @@ def lambda_handler(event: dict[str, Any], context: LambdaContext) -> dict[str, o
     logger.info("reading", extra={"run": files.run_id, "files": len(snapshot.files)})
     report = progress.reporter(settings.state_table, catalog, execution, files.run_id)
     with ThreadPoolExecutor(os.cpu_count()) as threads:
-        read = inputs.read(
-            settings.ratings_bucket,
-            settings.artifacts_bucket,
-            snapshot,
-            execution,
-            stack[LIKE],
-            threads,
-            report,
-        )
+        try:
+            read = inputs.read(
+                settings.ratings_bucket,
+                settings.artifacts_bucket,
+                snapshot,
+                execution,
+                stack[LIKE],
+                threads,
+                report,
+            )
+        except MalformedRatingsError as error:
+            if error.leaves_others:  # which nobody has to upload again: they train next
+                leases.mark_dirty(settings.state_table, catalog, execution)
+            raise
         report("settling", {"rows": read.rows.spool.rows})
         with read.rows.spool.within_room():
             dataset = Dataset(catalog, read.rows, read.config, threads, read.side_tables)
@@ -63,6 +71,7 @@ def lambda_handler(event: dict[str, Any], context: LambdaContext) -> dict[str, o
         settings.artifacts_bucket,
         files,
         execution=execution,
+        changed=outcomes.changed_settings(settings.artifacts_bucket, catalog, read.config),
         snapshot=snapshot,
         refused=refused,
         inputs=read,

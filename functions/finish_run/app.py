@@ -8,7 +8,7 @@ from aws_lambda_powertools.metrics import MetricUnit
 from aws_lambda_powertools.utilities.typing import LambdaContext
 from recommender.aws import leases, notices, sagemaker
 from recommender.observability import logger, metrics
-from recommender.pipeline.manifests import RunError, notice, summary
+from recommender.pipeline.manifests import WITHOUT_RECORD, RunError, notice, summary
 from recommender.pipeline.run_files import RunFiles
 from recommender.pipeline.settings import FinishRunSettings
 from recommender.steps import admission, outcomes
@@ -31,7 +31,7 @@ def lambda_handler(event: dict[str, Any], context: LambdaContext) -> dict[str, o
         for job in lease.training_jobs if mine else ():
             sagemaker.stop_training_job(job)
     record = {"catalog": catalog, "runId": files.run_id, "outcome": outcome}
-    if outcome != "unchanged":
+    if outcome not in WITHOUT_RECORD:
         record = outcomes.record_outcome(
             settings.artifacts_bucket,
             files,

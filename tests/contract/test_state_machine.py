@@ -15,7 +15,7 @@ from recommender.pipeline import settings
 from recommender.pipeline.training import QUEUE_SECONDS
 from statelint.linter import Linter  # type: ignore[import-untyped]
 
-from testbed import template
+from testbed import films, template
 from testbed.machine import STEPS
 from testbed.runs import ENDPOINT, Outside, admit, promoted, run, upload_films
 from testbed.stage import Stage
@@ -187,7 +187,9 @@ def test_each_outcome_has_a_finish_of_its_own() -> None:
     outcomes = [
         state["Parameters"]["outcome"] for name, state in OUTER_TASKS.items() if finishes(name)
     ]
-    assert sorted(outcomes) == ["failed", "promoted", "refused", "rejected", "unchanged"]
+    assert sorted(outcomes) == [
+        *("failed", "promoted", "refused", "rejected", "unchanged", "waiting")
+    ]
 
 
 def test_a_failed_execution_shows_the_first_error() -> None:
@@ -274,7 +276,9 @@ def test_every_function_of_the_machine_can_be_walked_through() -> None:
 
 
 def test_every_state_is_reached_and_finds_what_it_looks_for(stage: Stage) -> None:
-    visited = set(promoted(stage).visited)
+    stage.upload(films.ITEMS_KEY, films.titles())
+    visited = set(run(stage, admit(stage)["execution"]).visited)  # waiting
+    visited |= set(promoted(stage).visited)
     visited |= set(run(stage, admit(stage)["execution"]).visited)  # unchanged
 
     stage.upload("ratings/films/more.csv", "user,item,rating\nanna,242,1\n")

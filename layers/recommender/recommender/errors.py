@@ -55,13 +55,21 @@ class MalformedRatingsError(InputError):
     """A ratings file holds nothing usable, or more bad rows than the reject limit.
 
     ``has_no_rows`` says that nothing else is wrong with it, as with the empty parts of a data
-    lake's tables.
+    lake's tables; ``leaves_others`` that the catalog's other files can be used.
     """
 
-    def __init__(self, key: str, line: int, reason: str, *, has_no_rows: bool = False) -> None:
+    def __init__(
+        self,
+        key: str,
+        line: int,
+        reason: str,
+        *,
+        has_no_rows: bool = False,
+        leaves_others: bool = False,
+    ) -> None:
         super().__init__(f"{key}, line {line}: {reason}")
         self.key, self.line, self.reason = key, line, reason
-        self.has_no_rows = has_no_rows
+        self.has_no_rows, self.leaves_others = has_no_rows, leaves_others
 
 
 class MissingRatingsError(InputError):

@@ -195,7 +195,6 @@ def test_a_run_that_lost_its_lease_writes_nothing(stage: Stage) -> None:
     ("files", "error", "words"),
     [
         ({}, MissingRatingsError, "no file under ratings/films/"),
-        ({"catalogs/films/config.json": "{}"}, MissingRatingsError, "no file under ratings/films/"),
         (
             {"ratings/films/a.csv": "u,1,5\n", "catalogs/films/config.json": '{"top_m": 3}'},
             InvalidConfigError,
@@ -217,7 +216,7 @@ def test_a_run_that_lost_its_lease_writes_nothing(stage: Stage) -> None:
             "catalog films",
         ),
     ],
-    ids=["nothing", "settings alone", "config", "items", "ratings", "one class"],
+    ids=["nothing", "config", "items", "ratings", "one class"],
 )
 def test_input_that_cannot_be_used_is_refused_by_name(
     stage: Stage, files: dict[str, str], error: type[Exception], words: str

@@ -131,6 +131,9 @@ def test_refused_input_is_told_to_the_uploader_and_what_serves_keeps_serving(
     assert (manifest["outcome"], manifest["error"]["type"]) == ("refused", "MalformedRatingsError")
     assert manifest["error"]["message"].startswith("ratings/films/bad.csv, line 2: ")
     assert pointer(stage) == before
+    # The other files are looked at once more, and are what serves.
+    same = run(stage, done.data["finish"]["next"])
+    assert same.data["finish"]["outcome"] == "unchanged"
     assert "owner" not in stage.lease()
     (notice,) = stage.notices()
     assert notice.facts["summary"] == (

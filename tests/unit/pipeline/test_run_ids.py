@@ -107,7 +107,7 @@ def test_all_files_of_a_run_lie_under_its_root() -> None:
 
 
 def test_each_version_of_a_file_is_refused_for_itself() -> None:
-    keys = {refusal_key("films", file) for file in (OLD, NEW, replace(OLD, version_id="v9"))}
+    keys = {refusal_key("films", file, {}) for file in (OLD, NEW, replace(OLD, version_id="v9"))}
     assert len(keys) == 3
     assert all(re.fullmatch(r"refused/films/[0-9a-f]{64}\.json", key) for key in keys)
 

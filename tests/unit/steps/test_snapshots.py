@@ -1,6 +1,7 @@
 """Which object versions a run reads."""
 
 import pytest
+from recommender.catalog.config import CatalogConfig
 from recommender.pipeline.snapshots import SnapshotFile
 from recommender.steps import snapshots
 
@@ -20,7 +21,8 @@ def file_of(stage: Stage, key: str) -> SnapshotFile:
 
 def refuse(stage: Stage, key: str, execution: str = "first") -> None:
     file = file_of(stage, key)
-    snapshots.refuse(stage.artifacts, "films", file, execution, "no ratings")
+    reading = CatalogConfig().reading()
+    snapshots.refuse(stage.artifacts, "films", file, execution, "no ratings", reading)
 
 
 @pytest.mark.parametrize(

@@ -1,7 +1,7 @@
 """A catalog's settings, as ``config.json`` and the defaults make them."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
 from recommender.catalog.feature_columns import FeatureColumn
@@ -122,6 +122,15 @@ class CatalogConfig:
     def rating_form(self) -> RatingForm:
         """How the rating files are written, and what kind of feedback they hold."""
         return replace(self.form, feedback=self.feedback, events=self.events)
+
+    def reading(self) -> dict[str, object]:
+        """What decides how a rating file is read, and whether it is refused: for JSON."""
+        return {
+            "form": asdict(self.form),
+            "feedback": self.feedback,
+            "events": dict(self.events),
+            "reject_limit": self.reject_limit,
+        }
 
     def to_dict(self) -> dict[str, object]:
         """For a run's plan; :func:`config_from_dict` reads it back."""

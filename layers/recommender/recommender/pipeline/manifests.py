@@ -10,6 +10,9 @@ from recommender.model_names import LIKE, RANKING
 FINAL = frozenset({"promoted", "rejected", "refused"})
 """Outcomes that the same files would only repeat. A failed run is worth another attempt."""
 
+WITHOUT_RECORD = frozenset({"unchanged", "waiting"})
+"""Outcomes of runs that made nothing to tell of."""
+
 # Lambda ends a function that outgrows its memory from outside, and says no more than that.
 _KILLED = frozenset({"Runtime.ExitError", "Runtime.OutOfMemory"})
 _OUT_OF_MEMORY = "as a rule it ran out of memory; that of the encoder is EncodeMemoryMB"
@@ -99,11 +102,18 @@ def _outcome(record: Mapping[str, object]) -> str:
         return f"challenger rejected, nothing changed: {'; '.join(evaluation['reasons'])}"
     if outcome == "unchanged":
         return "nothing new to train on"
+    if outcome == "waiting":
+        return (
+            "waiting for ratings. Its settings and side files are in order; upload a file of "
+            f"ratings under ratings/{record['catalog']}/ and training begins by itself"
+        )
     what = "upload refused" if outcome == "refused" else "run failed"
     why = (
         f"{error['type']}: {error['message']}" if isinstance(error, Mapping) else "no reason known"
     )
-    return f"{what}, the model that served keeps serving. {why}"
+    serves = record.get("serves", True)
+    left = "the model that served keeps serving" if serves else "no model serves yet"
+    return f"{what}, {left}. {why}"
 
 
 def _promotions(evaluation: Mapping[str, Mapping[str, Mapping[str, object]]]) -> Iterator[str]:
@@ -127,6 +137,7 @@ def _figures(metrics: Mapping[str, float]) -> str:
     return ", ".join(f"{name.replace('_', ' ')} {value:.4f}" for name, value in metrics.items())
 
 
+_LEVELS = {"promoted": "information", "waiting": "information", "rejected": "warning"}
 _TOLD = (
     "catalog",
     "runId",
@@ -144,4 +155,5 @@ _TOLD = (
 
 def notice(record: Mapping[str, object]) -> dict[str, object]:
     """The facts of a run that go into its notice: small, whatever the number of files."""
-    return {name: record[name] for name in _TOLD if name in record}
+    level = _LEVELS.get(str(record["outcome"]), "error")
+    return {"level": level, **{name: record[name] for name in _TOLD if name in record}}

@@ -1,5 +1,6 @@
 """A run's manifest as a page for people: no scripts, nothing from elsewhere."""
 
+import json
 from collections.abc import Mapping, Sequence
 from html import escape
 
@@ -64,6 +65,13 @@ def render(record: Mapping[str, object], summary: str) -> bytes:
     if isinstance(read, Sequence) and read:
         each = {one["key"]: sentences(one) for one in read[:_MOST_FILES]}
         sections.append(("How the files were read", each))
+    changed = record.get("changedSettings")
+    if isinstance(changed, Mapping) and changed:
+        told = {
+            name: f"{json.dumps(one['before'])} before, now {json.dumps(one['now'])}"
+            for name, one in changed.items()
+        }
+        sections.append(("Settings that changed", told))
     beside = record.get("sideFiles")
     if isinstance(beside, Sequence) and beside:
         sections.append(("Side files", {one["key"]: _joined(one) for one in beside}))

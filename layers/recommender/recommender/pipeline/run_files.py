@@ -1,8 +1,12 @@
 """Where a run's files lie, and what a catalog keeps beside its runs."""
 
+import hashlib
+import json
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from recommender.model_names import RANKING
+from recommender.pipeline.runs import CODE_VERSION
 from recommender.pipeline.snapshots import SnapshotFile
 
 
@@ -126,6 +130,14 @@ def refusal_prefix(catalog: str) -> str:
     return f"refused/{catalog}/"
 
 
-def refusal_key(catalog: str, file: SnapshotFile) -> str:
-    """Where it is remembered that a file version was refused."""
-    return f"{refusal_prefix(catalog)}{file.identity}.json"
+def refusal_key(catalog: str, file: SnapshotFile, reading: Mapping[str, object]) -> str:
+    """Where it is remembered that a file version was refused as it was read.
+
+    Other settings of reading, or other code, may read it: then it is another refusal.
+
+    Args:
+        reading: the settings that decide how a rating file is read.
+    """
+    told = json.dumps({"reading": reading, "code": CODE_VERSION}, sort_keys=True)
+    digest = hashlib.sha256(f"{file.identity}\n{told}".encode()).hexdigest()
+    return f"{refusal_prefix(catalog)}{digest}.json"

@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass, replace
+from functools import partial
 
 from recommender.aws import storage
 from recommender.catalog.config import CatalogConfig, parse_config
@@ -61,6 +62,26 @@ class Inputs:
         return self.rows.rejects.kept
 
 
+def read_catalog(
+    ratings_bucket: str, snapshot: Snapshot, stack: Mapping[str, str]
+) -> tuple[CatalogConfig, list[Sheet]]:
+    """Read what stands beside the ratings: the settings, and the side files that are wanted.
+
+    Args:
+        stack: the hyperparameters that every catalog starts from.
+
+    Raises:
+        InvalidConfigError, MalformedItemsError: see there.
+    """
+    file = snapshot.catalog_file("config")
+    config = CatalogConfig()
+    if file is not None:
+        config = parse_config(file.key, storage.read_version(ratings_bucket, file))
+    check_limits(f"catalogs/{snapshot.catalog}/config.json", config, stack)
+    config = resolve_features(config, stack)
+    return config, _sheets(ratings_bucket, snapshot, config)
+
+
 def read(
     ratings_bucket: str,
     artifacts_bucket: str,
@@ -82,16 +103,8 @@ def read(
         MalformedRatingsError: one or more rating files cannot be used; all are remembered, so
             that the next run can do without them.
     """
-    config_file = snapshot.catalog_file("config")
-    config = (
-        CatalogConfig()
-        if config_file is None
-        else parse_config(config_file.key, storage.read_version(ratings_bucket, config_file))
-    )
+    config, sheets = read_catalog(ratings_bucket, snapshot, stack)
     config_key = f"catalogs/{snapshot.catalog}/config.json"
-    check_limits(config_key, config, stack)
-    config = resolve_features(config, stack)
-    sheets = _sheets(ratings_bucket, snapshot, config)
     if not snapshot.rating_files():
         raise MissingRatingsError(snapshot.catalog)
     rows = RunRows()
@@ -99,7 +112,16 @@ def read(
     kind = _Kind(config)
     refused: list[MalformedRatingsError] = []
     without_rows: list[tuple[SnapshotFile, MalformedRatingsError]] = []
+    usable = 0
     total, taken = sum(file.size for file in snapshot.rating_files()), 0
+
+    refuse = partial(
+        snapshots.refuse,
+        artifacts_bucket,
+        snapshot.catalog,
+        execution=execution,
+        reading=config.reading(),
+    )
 
     def counted(chunks: Iterator[bytes]) -> Iterator[bytes]:
         nonlocal taken
@@ -115,23 +137,25 @@ def read(
             with rows.spool.within_room():
                 form = replace(kind.form, partitions=partitions_of(file.key))
                 read_ratings(chunks, into, config.reject_limit, form, threads)
-            kind.look_at(into)
+            kind.look_at(into, file)
+            usable += 1
         except MalformedRatingsError as error:
             if error.has_no_rows:
                 without_rows.append((file, error))
                 continue
-            snapshots.refuse(artifacts_bucket, snapshot.catalog, file, execution, str(error))
+            refuse(file, reason=str(error), decided_by=kind.decided_by)
             refused.append(error)
     if not rows.spool.rows and not refused:
         # Nothing but empty parts: then one of them is what its owner asks about.
         for file, empty in without_rows:
-            snapshots.refuse(artifacts_bucket, snapshot.catalog, file, execution, str(empty))
+            refuse(file, reason=str(empty))
             refused.append(empty)
     if refused:
         first = refused[0]
         others = "".join(f"; also {error}" for error in refused[1:4])
         more = f"; and {len(refused) - 4} more files" if len(refused) > 4 else ""
-        raise MalformedRatingsError(first.key, first.line, first.reason + others + more)
+        told = first.reason + others + more
+        raise MalformedRatingsError(first.key, first.line, told, leaves_others=usable > 0)
     settled = config.known_to_be(config_key, kind.feedback)
     check_limits(config_key, settled, stack)
     parts = (PassedOver(file.key, "has no rows") for file, _ in without_rows)
@@ -147,17 +171,19 @@ class _Kind:
         form: how the next file is written.
         feedback: `EXPLICIT` or `IMPLICIT`, once a file is read.
         because: how that is known.
+        decided_by: the file that said so, if one did.
     """
 
     def __init__(self, config: CatalogConfig) -> None:
         self.form, self.feedback = config.rating_form(), config.feedback
         self.because = "config.json says so" if config.feedback else ""
+        self.decided_by: SnapshotFile | None = None
 
-    def look_at(self, into: RatingsBuilder) -> None:
+    def look_at(self, into: RatingsBuilder, file: SnapshotFile) -> None:
         """Look at a file that was read; the first one decides, where the settings do not."""
         if self.feedback:
             return
-        self.feedback = into.meaning.feedback
+        self.feedback, self.decided_by = into.meaning.feedback, file
         if self.feedback == EXPLICIT:
             self.form = replace(self.form, feedback=EXPLICIT)
             self.because = f"the first file, {into.key}, has a column of ratings"

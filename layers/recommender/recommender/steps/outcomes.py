@@ -1,15 +1,18 @@
 """Write down a run's end: manifest, pointer, report."""
 
-from collections.abc import Mapping
+import json
+from collections.abc import Mapping, Sequence
 from typing import cast
 
 from recommender.aws import leases, storage
+from recommender.catalog.config import CatalogConfig
 from recommender.errors import LeaseLostError
 from recommender.pipeline.manifests import FINAL, manifest, summary
 from recommender.pipeline.pointers import Pointer
 from recommender.pipeline.report import render
 from recommender.pipeline.run_files import RunFiles, pointer_key
 from recommender.pipeline.runs import attempt_id
+from recommender.pipeline.snapshots import Snapshot
 
 
 def open_run(bucket: str, catalog: str, base: str, execution: str) -> tuple[RunFiles, bool]:
@@ -31,6 +34,40 @@ def open_run(bucket: str, catalog: str, base: str, execution: str) -> tuple[RunF
         elif record["outcome"] in FINAL:
             return files, True
         attempt += 1
+
+
+def waits_for_ratings(
+    bucket: str, snapshot: Snapshot, refused: Sequence[Mapping[str, object]]
+) -> bool:
+    """Whether a catalog has settings or side files and no ratings yet, which is no mistake.
+
+    It is one if ratings were there: refused, empty, or deleted beneath a model that serves.
+    """
+    beside = [one.key for one in snapshot.passed_over if one.key.startswith("ratings/")]
+    if snapshot.rating_files() or refused or beside:
+        return False
+    return storage.read_json_if_there(bucket, pointer_key(snapshot.catalog)) is None
+
+
+def changed_settings(bucket: str, catalog: str, config: CatalogConfig) -> dict[str, object]:
+    """Compare settings with those of the run that serves.
+
+    Returns:
+        Name -> ``{"before", "now"}`` of each that differs; nothing if no run serves.
+    """
+    current = storage.read_json_if_there(bucket, pointer_key(catalog))
+    if current is None:
+        return {}
+    plan = storage.read_json_if_there(bucket, RunFiles(catalog, str(current["runId"])).plan)
+    if plan is None:
+        return {}
+    before = cast("Mapping[str, object]", plan["config"])
+    now = cast("Mapping[str, object]", json.loads(json.dumps(config.to_dict())))
+    return {
+        name: {"before": before.get(name), "now": value}
+        for name, value in now.items()
+        if before.get(name) != value
+    }
 
 
 def record_outcome(

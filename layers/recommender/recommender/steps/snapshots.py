@@ -1,7 +1,11 @@
 """Take a catalog's snapshot; remember file versions that were refused."""
 
+from collections.abc import Iterable, Mapping
+
 from recommender.aws import storage
+from recommender.catalog.config import CatalogConfig, parse_config
 from recommender.catalog.keys import by_product_of
+from recommender.errors import InvalidConfigError
 from recommender.pipeline.run_files import refusal_key, refusal_prefix
 from recommender.pipeline.snapshots import PassedOver, Snapshot, SnapshotFile
 
@@ -12,17 +16,16 @@ def take(
     """List the object versions that a run reads.
 
     A file version that an earlier run refused is left out, so that one bad upload fails one run,
-    loudly, and the next good upload works although the bad file still lies there. What this very
-    execution refused stays in: its retry must come to the same end. By-products of what wrote the
-    files, and empty objects, are passed over.
+    loudly, and the next good upload works although the bad file still lies there. It is read again
+    once the settings of reading are others, or the code is, or the file that decided what kind of
+    feedback the catalog has is gone. What this very execution refused stays in: its retry must
+    come to the same end. By-products of what wrote the files, and empty objects, are passed over.
 
     Returns:
         The snapshot, and the refusals that were left out (``key``, ``versionId``, ``reason``).
     """
-    files: list[SnapshotFile] = []
-    refused: list[dict[str, object]] = []
+    found: list[SnapshotFile] = []
     passed_over: list[PassedOver] = []
-    known = storage.list_keys(artifacts_bucket, refusal_prefix(catalog))
     for prefix in (f"ratings/{catalog}/", f"catalogs/{catalog}/"):
         for file in storage.list_latest(ratings_bucket, prefix):
             why = by_product_of(file.key)
@@ -30,24 +33,70 @@ def take(
                 why = "is empty"
             if why is not None:
                 passed_over.append(PassedOver(file.key, why))
-                continue
-            key = refusal_key(catalog, file)
-            refusal = storage.read_json(artifacts_bucket, key) if key in known else None
-            if refusal is not None and refusal["execution"] != execution:
-                refused.append(refusal)
             else:
-                files.append(file)
-    return Snapshot.of(catalog, files, passed_over), refused
+                found.append(file)
+    refused = _refusals(ratings_bucket, artifacts_bucket, catalog, found, execution)
+    files = [file for file in found if file.identity not in refused]
+    return Snapshot.of(catalog, files, passed_over), list(refused.values())
+
+
+def _refusals(
+    ratings_bucket: str,
+    artifacts_bucket: str,
+    catalog: str,
+    files: Iterable[SnapshotFile],
+    execution: str,
+) -> dict[str, dict[str, object]]:
+    """What earlier runs refused of these files, read as they are read now: identity -> facts."""
+    known = storage.list_keys(artifacts_bucket, refusal_prefix(catalog))
+    if not known:
+        return {}
+    reading = _reading(ratings_bucket, Snapshot.of(catalog, files))
+    there = {file.identity for file in files}
+    found = {}
+    for file in files:
+        key = refusal_key(catalog, file, reading)
+        if key not in known:
+            continue
+        refusal = storage.read_json(artifacts_bucket, key)
+        decided_by = refusal.pop("decidedBy", None)
+        if refusal["execution"] != execution and (decided_by is None or decided_by in there):
+            found[file.identity] = refusal
+    return found
+
+
+def _reading(bucket: str, snapshot: Snapshot) -> dict[str, object]:
+    """The settings of reading, as the bucket has them now."""
+    file = snapshot.catalog_file("config")
+    if file is None:
+        return CatalogConfig().reading()
+    try:
+        return parse_config(file.key, storage.read_version(bucket, file)).reading()
+    except InvalidConfigError:  # which the run itself will refuse
+        return {}
 
 
 def refuse(
-    artifacts_bucket: str, catalog: str, file: SnapshotFile, execution: str, reason: str
+    artifacts_bucket: str,
+    catalog: str,
+    file: SnapshotFile,
+    execution: str,
+    reason: str,
+    reading: Mapping[str, object],
+    decided_by: SnapshotFile | None = None,
 ) -> None:
-    """Remember that a file version cannot be used."""
+    """Remember that a file version cannot be used as it was read.
+
+    Args:
+        reading: the settings that it was read with.
+        decided_by: the file that decided what kind of feedback the catalog has, if one did.
+    """
     facts = {
         "key": file.key,
         "versionId": file.version_id,
         "execution": execution,
         "reason": reason,
     }
-    storage.write_json(artifacts_bucket, refusal_key(catalog, file), facts)
+    if decided_by is not None:
+        facts["decidedBy"] = decided_by.identity
+    storage.write_json(artifacts_bucket, refusal_key(catalog, file, reading), facts)

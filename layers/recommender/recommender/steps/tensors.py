@@ -148,6 +148,7 @@ def write_plan(
     files: RunFiles,
     *,
     execution: str,
+    changed: Mapping[str, object],
     snapshot: Snapshot,
     refused: list[dict[str, object]],
     inputs: Inputs,
@@ -156,7 +157,11 @@ def write_plan(
     image: str,
     models: Mapping[str, Mapping[str, str]],
 ) -> dict[str, object]:
-    """Write the plan: what was read, what came of it, how to train."""
+    """Write the plan: what was read, what came of it, how to train.
+
+    Args:
+        changed: settings that differ from the serving run's, by name.
+    """
     counts = {**dataset.counts, **sizes}
     storage.write_json(
         bucket,
@@ -172,6 +177,7 @@ def write_plan(
             "feedback": inputs.config.feedback,
             "feedbackBecause": inputs.feedback_because,
             "config": inputs.config.to_dict(),
+            "changedSettings": changed,
             "image": image,
             "models": {name: dict(given) for name, given in models.items()},
             "counts": counts,

@@ -242,6 +242,7 @@ def test_an_assessment_is_kept_as_json() -> None:
         "baseline",
         "champion",
         "championRunId",
+        "championDifference",
         "ranking",
         "popularity",
         "verdict",

@@ -16,6 +16,7 @@ from recommender.evaluation.metrics import (
     ranking_metrics,
     regression_metrics,
 )
+from recommender.evaluation.paired import PairedDifference, paired_difference
 from recommender.evaluation.verdict import Verdict, judge
 from recommender.features import Float32s, Float64s, Integers
 from recommender.model.pair_model import PairModel
@@ -90,6 +91,7 @@ class Assessment:
     ranking: RankingMetrics
     popularity: RankingMetrics
     verdict: Verdict
+    difference: PairedDifference | None = None
 
     def to_dict(self) -> dict[str, object]:
         """For ``metrics.json``."""
@@ -98,6 +100,7 @@ class Assessment:
             "baseline": self.baseline.as_dict(),
             "champion": None if self.champion is None else self.champion.as_dict(),
             "championRunId": self.champion_run,
+            "championDifference": self.difference and self.difference.to_dict(),
             "ranking": self.ranking.as_dict(),
             "popularity": self.popularity.as_dict(),
             "verdict": "promoted" if self.verdict.promoted else "rejected",
@@ -124,12 +127,14 @@ def assess(
     predictions = model.predict_pairs(test.users, test.items)
     challenger = measure(test.labels, predictions)
     challenger = _with_likes(challenger, model, predictions, test.likes)
-    serving = None
+    serving = difference = None
     # A champion of the other kind predicts something else: nothing to compare.
     if champion is not None and champion.model.predictor_type == model.predictor_type:
-        predictions = _predict_by_id(champion, vocabulary, test)
-        serving = measure(test.labels, predictions)
-        serving = _with_likes(serving, champion.model, predictions, test.likes)
+        theirs = _predict_by_id(champion, vocabulary, test)
+        serving = measure(test.labels, theirs)
+        serving = _with_likes(serving, champion.model, theirs, test.likes)
+        squared = model.predictor_type != BINARY_CLASSIFIER
+        difference = paired_difference(test.labels, predictions, theirs, squared=squared)
     ranked = np.unique(test.users[test.likes])[:_MOST_RANKED_USERS]
     threshold = 1.0 if model.predictor_type == BINARY_CLASSIFIER else config.like_threshold
     train = _look_at_train(sides, model, ranked, threshold)
@@ -142,7 +147,8 @@ def assess(
         champion_run=None if champion is None else champion.run_id,
         ranking=ranking,
         popularity=popularity,
-        verdict=judge(challenger, baseline, serving, config.gate, ranking),
+        verdict=judge(challenger, baseline, serving, config.gate, ranking, difference),
+        difference=difference,
     )
 
 

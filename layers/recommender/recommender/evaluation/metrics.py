@@ -97,17 +97,25 @@ def classification_metrics(labels: Floats, probabilities: Floats) -> Metrics:
     losses = 0.0
     for rows in _blocks(labels.size):
         liked, foretold = labels[rows] >= _THRESHOLD, chances[rows] >= _THRESHOLD
-        clipped = np.clip(chances[rows], _CLIP, 1.0 - _CLIP)
         right += int(np.count_nonzero(foretold == liked))
         both += int(np.count_nonzero(foretold & liked))
         either += int(np.count_nonzero(foretold)) + int(np.count_nonzero(liked))
-        losses -= float(np.sum(np.where(liked, np.log(clipped), np.log1p(-clipped))))
+        losses += float(np.sum(losses_of(labels[rows], chances[rows], squared=False)))
     return Metrics(
         accuracy=right / labels.size,
         cross_entropy=losses / labels.size,
         f1=2.0 * both / either if either else 0.0,
         auc=_auc(np.asarray(labels) >= _THRESHOLD, chances),
     )
+
+
+def losses_of(labels: Floats, predictions: Floats, *, squared: bool) -> Float64s:
+    """Each row's squared error, or its cross-entropy in nats: ``(n,)``; see the two functions."""
+    foretold = np.asarray(predictions, np.float64)
+    if squared:
+        return np.asarray(np.square(foretold - np.asarray(labels, np.float64)))
+    clipped = np.clip(foretold, _CLIP, 1.0 - _CLIP)
+    return -np.where(labels >= _THRESHOLD, np.log(clipped), np.log1p(-clipped))
 
 
 def _blocks(rows: int) -> Iterator[slice]:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from recommender.catalog.gate import Gate
 from recommender.errors import ShapeMismatchError
 from recommender.evaluation.metrics import Metrics, RankingMetrics
+from recommender.evaluation.paired import PairedDifference
 
 
 @dataclass(frozen=True)
@@ -44,8 +45,12 @@ def judge(
     champion: Metrics | None,
     gate: Gate,
     ranking: RankingMetrics | None = None,
+    difference: PairedDifference | None = None,
 ) -> Verdict:
     """Decide whether the challenger may replace the champion.
+
+    It may not if it is worse than the champion by more than the tolerance and, where both are
+    compared row by row, by more than chance makes of these rows.
 
     Args:
         challenger: the new model on the test set.
@@ -53,6 +58,7 @@ def judge(
         champion: the serving model on the same test set, if there is one.
         gate: what is asked of the challenger.
         ranking: what the new model's lists reach, for limits on that.
+        difference: of challenger and champion on the same rows, if they were compared so.
 
     Returns:
         Promoted with what it is better than, or not promoted with everything that is wrong.
@@ -71,7 +77,7 @@ def judge(
     if name != baseline_name:
         raise ShapeMismatchError("the baseline's loss", name, baseline_name)
     findings = [_beside_baseline(name, loss, baseline_loss, gate.baseline_margin)]
-    findings.append(_beside_champion(name, loss, champion, gate.tolerance))
+    findings.append(_beside_champion(name, loss, champion, gate.tolerance, difference))
     lists = ranking.as_dict() if ranking is not None and ranking.users else {}
     findings += beside_limits({**challenger.as_dict(), **lists}, gate, "model's")
     return Verdict.of(findings)
@@ -90,7 +96,11 @@ def _beside_baseline(name: str, loss: float, baseline: float, margin: float) -> 
 
 
 def _beside_champion(
-    name: str, loss: float, champion: Metrics | None, tolerance: float
+    name: str,
+    loss: float,
+    champion: Metrics | None,
+    tolerance: float,
+    difference: PairedDifference | None,
 ) -> _Finding:
     if champion is None:
         return True, "No model serves yet."
@@ -106,10 +116,16 @@ def _beside_champion(
         comparison = "no worse"
     else:
         comparison = f"{'at most' if is_good else 'more than'} {share} worse"
-    return (
-        is_good,
-        f"The new model's {name} {ours} is {comparison} than the serving one's {theirs}.",
-    )
+    told = f"The new model's {name} {ours} is {comparison} than the serving one's {theirs}"
+    if is_good or difference is None:
+        return is_good, f"{told}."
+    if not difference.can_be_told:
+        rows = "1 test row is" if difference.rows == 1 else f"{difference.rows} test rows are"
+        return True, f"{told}. {rows} too few to tell whether that is chance."
+    error = f"standard error of the difference {difference.standard_error:.4f}"
+    if difference.is_no_chance:
+        return False, f"{told}, and by more than chance makes: {error}."
+    return True, f"{told}, which may be chance on {difference.rows:,} test rows: {error}."
 
 
 def beside_limits(figures: Mapping[str, float], gate: Gate, whose: str) -> Iterator[_Finding]:

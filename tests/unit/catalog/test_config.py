@@ -78,6 +78,7 @@ def test_every_setting_is_read() -> None:
             "baseline_margin": 0.1,
             "minimum": {"ndcg": 0.25},
             "maximum": {"rmse": 1.0, "mae": 0.75},
+            "max_shrink": 0.3,
         },
         "max_training_seconds": 600,
         "last_per_user": 0,
@@ -223,7 +224,7 @@ def test_the_schema_describes_every_field() -> None:
         seen += 1
         waiting += schema.get("properties", {}).values()
         waiting += schema.get("patternProperties", {}).values()
-    assert seen == 63
+    assert seen == 64
 
 
 def test_there_is_a_limit_for_every_metric_and_for_nothing_else() -> None:

@@ -19,12 +19,15 @@ class Gate:
         baseline_margin: by which share of the item means' loss its own must be better.
         minimum: metric -> the least that it may be.
         maximum: metric -> the most that it may be.
+        max_shrink: by which share ratings, users or items may be fewer than in the serving run,
+            if no file was deleted.
     """
 
     tolerance: float = 0.01
     baseline_margin: float = 0.0
     minimum: Mapping[str, float] = field(default_factory=dict)
     maximum: Mapping[str, float] = field(default_factory=dict)
+    max_shrink: float = 0.3
 
     def to_dict(self) -> dict[str, object]:
         """For a run's plan; the constructor takes it back."""
@@ -53,6 +56,7 @@ class GateSettings(TypedDict, total=False):
     baseline_margin: float
     minimum: dict[str, float]
     maximum: dict[str, float]
+    max_shrink: float
 
 
 def gate_of(settings: GateSettings) -> Gate:
@@ -63,6 +67,7 @@ def gate_of(settings: GateSettings) -> Gate:
         baseline_margin=float(settings.get("baseline_margin", defaults.baseline_margin)),
         minimum={name: float(least) for name, least in settings.get("minimum", {}).items()},
         maximum={name: float(most) for name, most in settings.get("maximum", {}).items()},
+        max_shrink=float(settings.get("max_shrink", defaults.max_shrink)),
     )
 
 

@@ -81,7 +81,18 @@ def manifest(
 
 def summary(record: Mapping[str, object]) -> str:
     """One line for people."""
-    return f"{record['catalog']}: {_outcome(record)}{_first_warning(record)}"
+    told = f"{record['catalog']}: {_outcome(record)}"
+    return told + _left_out(record) + _first_warning(record)
+
+
+def _left_out(record: Mapping[str, object]) -> str:
+    """Name the files that a run did without."""
+    refused = record.get("refusedFiles")
+    if not isinstance(refused, Sequence) or not refused:
+        return ""
+    named = ", ".join(str(one["key"]) for one in refused[:_MOST_NAMED])
+    more = f" and {len(refused) - _MOST_NAMED} more" if len(refused) > _MOST_NAMED else ""
+    return f". Left out, for they were refused before: {named}{more}"
 
 
 def _first_warning(record: Mapping[str, object]) -> str:
@@ -137,6 +148,7 @@ def _figures(metrics: Mapping[str, float]) -> str:
     return ", ".join(f"{name.replace('_', ' ')} {value:.4f}" for name, value in metrics.items())
 
 
+_MOST_NAMED = 3
 _LEVELS = {"promoted": "information", "waiting": "information", "rejected": "warning"}
 _TOLD = (
     "catalog",

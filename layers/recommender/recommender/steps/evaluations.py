@@ -30,6 +30,7 @@ from recommender.pipeline.pointers import Pointer
 from recommender.pipeline.run_files import RunFiles, pointer_key
 from recommender.pipeline.runs import shards
 from recommender.serving import side_features
+from recommender.steps import shrinkage
 from recommender.steps.plans import Plan
 
 _ROWS_AT_ONCE = 1 << 20  # twelve bytes each
@@ -104,9 +105,14 @@ def evaluate(
         verdicts[LIKE], like = _like(run, uris[LIKE], facts)
     if RANKING in uris:
         verdicts[RANKING] = _ranking(run, uris[RANKING], like, facts)
+    serving = None if run.pointer is None else run.pointer.run_id
+    shrunk = shrinkage.unexplained(bucket, files, serving, plan.config.gate.max_shrink)
+    if shrunk:
+        verdicts = {name: one.also([(False, shrunk)]) for name, one in verdicts.items()}
     told = {name: verdict.to_dict() for name, verdict in verdicts.items()}
     promoted = {name for name, verdict in verdicts.items() if verdict.promoted}
-    reasons = [reason for verdict in verdicts.values() for reason in verdict.reasons]
+    every = (reason for verdict in verdicts.values() for reason in verdict.reasons)
+    reasons = list(dict.fromkeys((*([shrunk] if shrunk else ()), *every)))
     verdict = "promoted" if promoted else "rejected"
     facts |= {"models": told, "verdict": verdict, "reasons": reasons}
     storage.write_json(bucket, files.metrics, facts)

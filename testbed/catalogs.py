@@ -39,6 +39,12 @@ class Catalog:
             Body=data,
         )
 
+    def delete(self, name: str, folder: str = "ratings") -> None:
+        """Delete a file of the catalog."""
+        self.stack.client("s3").delete_object(
+            Bucket=self.stack.outputs["RatingsBucketName"], Key=f"{folder}/{self.name}/{name}"
+        )
+
     def configure(self, **settings: object) -> None:
         """Put the catalog's settings, quick to train unless they say otherwise."""
         hyperparameters = {**QUICK, **settings.pop("hyperparameters", {})}  # type: ignore[dict-item]

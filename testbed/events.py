@@ -7,6 +7,13 @@ from typing import Any
 from testbed.template import ACCOUNT, REGION
 
 
+def object_deleted(bucket: str, key: str, kind: str = "Delete Marker Created") -> dict[str, Any]:
+    """A deletion, likewise."""
+    event = object_created(bucket, key)
+    detail = {**event["detail"], "reason": "DeleteObject", "deletion-type": kind}
+    return {**event, "detail-type": "Object Deleted", "detail": detail}
+
+
 def object_created(bucket: str, key: str) -> dict[str, Any]:
     """An upload, as EventBridge tells it: the key stands as it is."""
     return {

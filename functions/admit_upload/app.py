@@ -1,4 +1,4 @@
-"""EventBridge: a file arrived, or a run ended without its last step. Look again, once."""
+"""EventBridge: a file came or went, or a run ended without its last step. Look again, once."""
 
 import json
 import os
@@ -13,11 +13,13 @@ from recommender.observability import logger, metrics
 from recommender.pipeline.settings import AdmitUploadSettings
 from recommender.steps import admission
 
+_OLD_VERSION = "Permanently Deleted"  # as the bucket's rule does with replaced versions
+
 
 @logger.inject_lambda_context
 @metrics.log_metrics
 def lambda_handler(event: dict[str, Any], context: LambdaContext) -> dict[str, object]:  # noqa: ARG001
-    """Admit an upload to a run, or free the catalog of an abandoned one."""
+    """Admit an upload or a deletion to a run, or free the catalog of an abandoned one."""
     settings = AdmitUploadSettings.from_environ(os.environ)
     if event["source"] == "aws.states":
         detail = event["detail"]
@@ -32,6 +34,8 @@ def lambda_handler(event: dict[str, Any], context: LambdaContext) -> dict[str, o
     key = event["detail"]["object"]["key"]
     if key.endswith("/"):
         return {"ignored": "a folder"}
+    if event["detail"].get("deletion-type") == _OLD_VERSION:
+        return {"ignored": "a version that nobody sees any more"}
     try:
         catalog = catalog_of_key(key)
     except InvalidCatalogNameError as error:

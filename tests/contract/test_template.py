@@ -200,7 +200,7 @@ def test_uploads_and_settings_are_listened_to_in_the_ratings_bucket_alone() -> N
     pattern = template.resolve(RULES["UploadRule"]["Properties"]["EventPattern"])
     assert pattern == {
         "source": ["aws.s3"],
-        "detail-type": ["Object Created"],
+        "detail-type": ["Object Created", "Object Deleted"],
         "detail": {
             "bucket": {"name": [template.environment("EncodeRatings")["RATINGS_BUCKET"]]},
             "object": {"key": [{"prefix": "ratings/"}, {"prefix": "catalogs/"}]},

@@ -106,6 +106,18 @@ def test_a_file_that_is_no_ratings_changes_nothing_and_the_next_upload_works(
     assert catalog.predict(("61", "3"))[1]["predictions"][0]["user_known"] is True
 
 
+def test_a_deletion_starts_a_run_without_the_file(new_catalog: Callable[..., Catalog]) -> None:
+    catalog = new_catalog("deletion")
+    catalog.configure()
+    catalog.put("good.tsv", planted())
+    catalog.put("more.tsv", b"61\t1\t5\t890000000\n61\t2\t1\t890000001\n")
+    catalog.settle(1)
+    catalog.delete("more.tsv")
+    catalog.settle(2)
+    read = [one["key"] for one in catalog.manifests()[-1]["files"]]
+    assert read == [f"ratings/{catalog.name}/good.tsv"]
+
+
 def test_keys_and_ids_may_be_any_text(new_catalog: Callable[..., Catalog]) -> None:
     catalog = new_catalog("odd-names")
     catalog.configure()

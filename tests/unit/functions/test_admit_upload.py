@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from functions.admit_upload import app
-from testbed.events import execution_ended, object_created
+from testbed.events import execution_ended, object_created, object_deleted
 from testbed.stage import Stage
 
 
@@ -41,6 +41,18 @@ def test_an_upload_starts_a_run_of_the_catalog_that_its_key_names(stage: Stage, 
         )
     }
     assert stage.notices() == []
+
+
+def test_a_deletion_starts_a_run_as_an_upload_does(stage: Stage) -> None:
+    event = object_deleted(stage.ratings, "ratings/films/u.data")
+    answer = stage.run("AdmitUpload", app.lambda_handler, event)
+    assert list(stage.executions()) == [answer["execution"]]
+
+
+def test_the_end_of_a_replaced_version_starts_nothing(stage: Stage) -> None:
+    event = object_deleted(stage.ratings, "ratings/films/u.data", "Permanently Deleted")
+    assert "ignored" in stage.run("AdmitUpload", app.lambda_handler, event)
+    assert stage.executions() == {}
 
 
 def test_the_same_event_five_times_is_one_run_and_one_more_look(stage: Stage) -> None:

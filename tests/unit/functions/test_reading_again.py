@@ -63,6 +63,16 @@ def test_settings_that_are_not_of_reading_read_nothing_again(stage: Stage) -> No
     ]
 
 
+def test_a_bad_file_fails_one_run_however_often_its_neighbours_are_rewritten(
+    stage: Stage,
+) -> None:
+    runs.upload_films(stage)
+    upload(stage, "ratings/films/bad.csv", "user,item,rating\nanna,242,many\n")
+    runs.upload_films(stage)
+    done = upload(stage, films.TRAIN_KEY, films.ratings("train"))
+    assert done.data["finish"]["outcome"] in ("promoted", "rejected"), done.error
+
+
 def test_another_version_of_the_code_reads_again(
     stage: Stage, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -5,10 +5,16 @@ from recommender.ratings.feedback import EXPLICIT, IMPLICIT, counts, ratings
 from recommender.ratings.form import RatingForm
 from recommender.ratings.table import RatingsBuilder
 
+_SAY_SO = 'or say "feedback": "implicit" in config.json'
 ONE_KIND = (
     "Either all files of a catalog hold ratings or none does: put one without them into a catalog "
-    'of its own, or say "feedback": "implicit" in config.json'
+    f"of its own, {_SAY_SO}"
 )
+
+
+def is_of_the_other_kind(error: MalformedRatingsError) -> bool:
+    """Whether a file is refused for what the catalog's first file holds."""
+    return _SAY_SO in error.reason
 
 
 def understand(into: RatingsBuilder, feedback: str, form: RatingForm) -> None:
@@ -29,8 +35,7 @@ def understand(into: RatingsBuilder, feedback: str, form: RatingForm) -> None:
             into.key,
             1,
             f"the file holds ratings, and the catalog's first file, {form.first_file}, holds none: "
-            'put it into a catalog of its own, or say "feedback": "implicit" in config.json, and '
-            "its ratings are counts",
+            f"put it into a catalog of its own, {_SAY_SO}, and its ratings are counts",
         )
     writing = form.writing
     if feedback == EXPLICIT:

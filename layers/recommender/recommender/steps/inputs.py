@@ -22,6 +22,7 @@ from recommender.errors import (
 from recommender.pipeline.hyperparameters import check_limits, resolve_features
 from recommender.pipeline.snapshots import PassedOver, Snapshot, SnapshotFile
 from recommender.ratings.feedback import EXPLICIT
+from recommender.ratings.kinds import is_of_the_other_kind
 from recommender.ratings.reading import read_ratings
 from recommender.ratings.rejects import Reject
 from recommender.ratings.table import RatingsBuilder
@@ -143,7 +144,8 @@ def read(
             if error.has_no_rows:
                 without_rows.append((file, error))
                 continue
-            refuse(file, reason=str(error), decided_by=kind.decided_by)
+            decided_by = kind.decided_by if is_of_the_other_kind(error) else None
+            refuse(file, reason=str(error), decided_by=decided_by)
             refused.append(error)
     if not rows.spool.rows and not refused:
         # Nothing but empty parts: then one of them is what its owner asks about.

@@ -13,8 +13,6 @@ from recommender.observability import logger, metrics
 from recommender.pipeline.settings import AdmitUploadSettings
 from recommender.steps import admission
 
-_OLD_VERSION = "Permanently Deleted"  # as the bucket's rule does with replaced versions
-
 
 @logger.inject_lambda_context
 @metrics.log_metrics
@@ -34,7 +32,7 @@ def lambda_handler(event: dict[str, Any], context: LambdaContext) -> dict[str, o
     key = event["detail"]["object"]["key"]
     if key.endswith("/"):
         return {"ignored": "a folder"}
-    if event["detail"].get("deletion-type") == _OLD_VERSION:
+    if admission.is_of_an_old_version(event["detail"]):
         return {"ignored": "a version that nobody sees any more"}
     try:
         catalog = catalog_of_key(key)

@@ -1,5 +1,7 @@
 """Who runs next: the lease and Step Functions together."""
 
+from collections.abc import Mapping
+
 from recommender.aws import leases, notices, sagemaker, states
 from recommender.pipeline.runs import execution_input
 from recommender.pipeline.settings import AdmitUploadSettings, FinishRunSettings
@@ -21,6 +23,14 @@ def admit(catalog: str, settings: AdmitUploadSettings) -> tuple[str, bool]:
     if must_start:
         _start(machine, execution, catalog, settings)
     return execution, must_start
+
+
+def is_of_an_old_version(detail: Mapping[str, object]) -> bool:
+    """Whether S3 tells of a version that is gone for good, as the bucket's rule does with old ones.
+
+    A file that somebody deletes is hidden by a marker, which is told otherwise.
+    """
+    return detail.get("deletion-type") == "Permanently Deleted"
 
 
 def free_abandoned(catalog: str, execution: str, settings: AdmitUploadSettings) -> bool:

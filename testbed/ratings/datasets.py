@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -90,14 +91,21 @@ class Ratings:
         return int(self.values.size)
 
 
+def read_into(
+    key: str, data: bytes, reject_limit: float, form: RatingForm = _ANY_FORM
+) -> tuple[RatingsBuilder, list[RatingRows], RejectLog]:
+    """Read a file of ratings: what read it, the rows that it handed on, and the others."""
+    log, parts = RejectLog(), list[RatingRows]()
+    into = RatingsBuilder(key, IdTable("user"), IdTable("item"), parts.append, log)
+    read_ratings(iter([data]), into, reject_limit, form)
+    return into, parts, log
+
+
 def parse_ratings(
     key: str, data: bytes, reject_limit: float, form: RatingForm = _ANY_FORM
 ) -> tuple[Ratings, list[Reject]]:
     """Read a file of ratings that fits into memory; see `read_ratings`."""
-    log, parts = RejectLog(), list[RatingRows]()
-    users, items = IdTable("user"), IdTable("item")
-    into = RatingsBuilder(key, users, items, parts.append, log)
-    read_ratings(iter([data]), into, reject_limit, form)
+    into, parts, log = read_into(key, data, reject_limit, form)
     codes, others, values, timestamps, lines = (
         np.concatenate(column)
         for column in zip(
@@ -105,7 +113,7 @@ def parse_ratings(
         )
     )
     seconds = timestamps // SECOND
-    found = Ratings(ids_of(users, codes), ids_of(items, others), values, seconds, lines)
+    found = Ratings(ids_of(into.users, codes), ids_of(into.items, others), values, seconds, lines)
     return found, log.kept
 
 
@@ -182,6 +190,23 @@ def seen_of(users: Integers, items: Integers, n_users: int) -> SeenItems:
     """Group pairs of numbers by user."""
     n_items = int(items.max(initial=-1)) + 1
     return SeenItems.from_keys(users.astype(np.int64) * n_items + items, n_users, n_items)
+
+
+def standing(rows: Sequence[Sequence[Any]]) -> set[int]:
+    """The rule read aloud: of each pair's rows the place of the one that stands.
+
+    Of those that have a time (their fourth cell; -1 for none) the latest, of equally late ones
+    the last; of that and the last one without a time, the one that comes later.
+    """
+    timed: dict[tuple[str, str], tuple[int, int]] = {}
+    untimed: dict[tuple[str, str], int] = {}
+    for place, (user, item, _, time) in enumerate(rows):
+        if time < 0:
+            untimed[user, item] = place
+        else:
+            timed[user, item] = max(timed.get((user, item), (-1, -1)), (time, place))
+    pairs = timed.keys() | untimed.keys()
+    return {max(timed.get(pair, (-1, -1))[1], untimed.get(pair, -1)) for pair in pairs}
 
 
 def distinct_rows() -> st.SearchStrategy[list[Row]]:

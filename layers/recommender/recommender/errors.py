@@ -32,7 +32,7 @@
 Step Functions matches the class's own name, so a state machine names leaves.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 
 class RecommenderError(Exception):
@@ -45,6 +45,10 @@ class InputError(RecommenderError):
 
 class ConfigurationError(RecommenderError):
     """The operator must act."""
+
+
+Refuse = Callable[[int, str], InputError]
+"""Builds the error of the file at hand from a line number and a reason."""
 
 
 class ServiceError(RecommenderError):

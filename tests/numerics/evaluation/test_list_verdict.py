@@ -5,8 +5,9 @@ import math
 import numpy as np
 import pytest
 from recommender.errors import ShapeMismatchError
+from recommender.evaluation.figures import FEWEST as FEWEST_USERS
 from recommender.evaluation.figures import PerUser, paired_difference
-from recommender.evaluation.list_verdict import FEWEST_USERS, lists_verdict
+from recommender.evaluation.list_verdict import lists_verdict
 from recommender.evaluation.verdict import Verdict
 
 

@@ -16,7 +16,7 @@ from recommender.errors import UnsuitableRatingsError
 from recommender.ratings.reading import read_ratings
 from recommender.recordio.reading import read_rows
 
-from testbed.ratings.datasets import WholeDataset, rows_of
+from testbed.ratings.datasets import WholeDataset, rows_of, standing
 
 KEY = "catalogs/films/config.json"
 DAY = 86_400
@@ -66,19 +66,11 @@ def added_up(rows: list[Row], newest: int, half_life: float) -> list[tuple[str, 
     """The rule read aloud: the latest row of a pair stands for all, and says what they come to."""
     rows = [row for row in rows if row[2]]
     totals: dict[tuple[str, str], float] = defaultdict(float)
-    timed: dict[tuple[str, str], tuple[int, int]] = {}
-    untimed: dict[tuple[str, str], int] = {}
-    for place, (user, item, count, time) in enumerate(rows):
+    for user, item, count, time in rows:
         age = newest - time if time >= 0 else 0
         totals[user, item] += count * (2 ** (-age / DAY / half_life) if half_life else 1)
-        if time < 0:
-            untimed[user, item] = place
-        else:
-            timed[user, item] = max(timed.get((user, item), (-1, -1)), (time, place))
-    kept = {max(timed.get(pair, (-1, -1))[1], untimed.get(pair, -1)) for pair in totals}
-    return [
-        (row[0], row[1], totals[row[:2]], row[3]) for place, row in enumerate(rows) if place in kept
-    ]
+    kept = (rows[place] for place in sorted(standing(rows)))
+    return [(user, item, totals[user, item], time) for user, item, _, time in kept]
 
 
 def same(found: list[tuple[str, str, float]], expected: list[Row]) -> None:

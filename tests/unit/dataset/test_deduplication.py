@@ -14,7 +14,7 @@ from recommender.dataset.encoding import RunRows
 from recommender.errors import UnsuitableRatingsError
 from recommender.ratings.reading import read_ratings
 
-from testbed.ratings.datasets import WholeDataset, encode, rows_of
+from testbed.ratings.datasets import WholeDataset, encode, rows_of, standing
 
 Row = tuple[str, str, float, int]
 Files = list[tuple[list[Row], bool]]
@@ -45,20 +45,8 @@ def dataset_of(files: Files, config: CatalogConfig) -> WholeDataset:
 
 
 def latest(rows: list[Row]) -> list[Row]:
-    """The rule read aloud: of the rows of a pair the latest, of equally late ones the last.
-
-    Of that and the last row without a time, the one that comes later.
-    """
-    timed: dict[tuple[str, str], tuple[int, int]] = {}
-    untimed: dict[tuple[str, str], int] = {}
-    for place, row in enumerate(rows):
-        if row[3] < 0:
-            untimed[row[:2]] = place
-        else:
-            timed[row[:2]] = max(timed.get(row[:2], (-1, -1)), (row[3], place))
-    pairs = {row[:2] for row in rows}
-    kept = {max(timed.get(pair, (-1, -1))[1], untimed.get(pair, -1)) for pair in pairs}
-    return [row for place, row in enumerate(rows) if place in kept]
+    """The rows that stand, in their order."""
+    return [rows[place] for place in sorted(standing(rows))]
 
 
 @given(st.lists(st.tuples(ROWS, st.booleans()), min_size=1, max_size=4))

@@ -30,6 +30,7 @@ from testbed.ratings.datasets import (
     file_of,
     parse_ratings,
     rows_of,
+    standing,
 )
 
 
@@ -45,20 +46,9 @@ def movielens_like(n_users: int = 60, n_items: int = 90, each: int = 25) -> byte
 
 
 def latest_of(rows: Iterable[Row]) -> list[tuple[str, str, float]]:
-    """The rule read aloud: a row goes if another of its pair is later, or as late and after it.
-
-    Between rows of which one has no time, their order decides.
-    """
-    numbered = list(enumerate(rows))
-    alike: dict[tuple[str, str, bool], tuple[int, int]] = {}
-    for place, (user, item, _, time) in numbered:
-        kind = (user, item, time < 0)
-        alike[kind] = max(alike.get(kind, (-1, -1)), (time, place))
-    return [
-        (user, item, rating)
-        for place, (user, item, rating, _) in numbered
-        if place == max(alike.get((user, item, kind), (-1, -1))[1] for kind in (True, False))
-    ]
+    """The rows that stand, in their order, without their times."""
+    every = list(rows)
+    return [every[place][:3] for place in sorted(standing(every))]
 
 
 IDS = st.sampled_from(["1", "2", "3", "4"])

@@ -1,6 +1,6 @@
 """Which column of a side file holds the ids of the ratings, and how many of these it knows."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, replace
 from itertools import islice
 from typing import NamedTuple
@@ -30,8 +30,8 @@ class Join:
         rows: how many rows the file has.
         ids: how many ids the ratings have.
         known: how many of these the file knows.
-        unknown_ids: some that it does not know.
-        strange_ids: some of its own that no rating has.
+        unknown_ids: some that it does not know, if those are most.
+        strange_ids: then some of its own that no rating has.
     """
 
     key: str
@@ -179,8 +179,11 @@ def _told(sheet: Sheet, because: str, ids: IdTable) -> Join:
         except ValueError:
             continue
     known = sum(map(ids.uses, theirs))
-    unknown = (one for one in ids.spellings() if one not in theirs)
-    strange = (one for one in theirs if not ids.uses(one))
+    unknown: Iterable[str] = ()
+    strange: Iterable[str] = ()
+    if known < _HALF * ids.used:  # else nobody asks for examples, and few of many are slow to find
+        unknown = (one for one in ids.spellings() if one not in theirs)
+        strange = (one for one in theirs if not ids.uses(one))
     column = sheet.names[sheet.id_at] if sheet.names and sheet.may_choose else ""
     return Join(
         sheet.key,

@@ -9,6 +9,9 @@ import numpy as np
 from recommender.errors import ShapeMismatchError
 from recommender.features import Float64s, Integers
 
+FEWEST, FEW = 5, 30
+_WIDTH_OF_FEW = 3.0
+
 
 @dataclass(frozen=True)
 class Figure:
@@ -35,6 +38,22 @@ class Figure:
     def to_dict(self) -> dict[str, object]:
         """For a file; the number of users stands elsewhere."""
         return {"mean": self.mean, "standard_error": self.standard_error}
+
+
+def can_tell(worse: float, standard_error: float | None, count: int) -> bool:
+    """Whether there is enough to tell a difference from chance.
+
+    Fewer than `FEWEST` tell nothing; of fewer than `FEW`, whose standard error is itself
+    uncertain, only what is beyond three of them.
+
+    Args:
+        worse: the mean difference, positive where the new model is worse.
+        standard_error: of the mean.
+        count: of how many users or rows.
+    """
+    if standard_error is None or count < FEWEST:
+        return False
+    return count >= FEW or worse > _WIDTH_OF_FEW * standard_error
 
 
 def _standard_error(values: Float64s) -> float | None:

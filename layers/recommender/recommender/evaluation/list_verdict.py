@@ -5,14 +5,9 @@ from collections.abc import Iterator
 import numpy as np
 
 from recommender.errors import ShapeMismatchError
-from recommender.evaluation.figures import Figure, PerUser, paired_difference
+from recommender.evaluation.figures import Figure, PerUser, can_tell, paired_difference
 from recommender.evaluation.verdict import Verdict, told_apart
 
-FEWEST_USERS, FEW_USERS = 5, 30
-"""With fewer than five users in common nothing is rejected; with fewer than thirty, whose standard
-error is itself uncertain, only what is beyond three standard errors."""
-
-_WIDTH_OF_FEW = 3.0
 _WIDTH = 2.0
 """How many standard errors a model may be below the one that serves: the usual 95 %."""
 
@@ -34,7 +29,7 @@ def lists_verdict(
     the difference, or worse than the champion's by more than the tolerance and by more than two
     standard errors. Differences are within users: see
     :func:`~recommender.evaluation.figures.paired_difference`. Few users reject less: see
-    ``FEWEST_USERS``.
+    :func:`~recommender.evaluation.figures.can_tell`.
 
     Args:
         challenger: ``ndcg@length`` of each user's list by the new model.
@@ -132,10 +127,7 @@ def _compared(challenger: PerUser, other: PerUser, length: int) -> tuple[str, Fi
 
 def _can_tell(difference: Figure) -> bool:
     """Whether there are users enough to say that a difference is no chance."""
-    error, users = difference.standard_error, difference.users
-    if error is None or users < FEWEST_USERS:
-        return False
-    return users >= FEW_USERS or difference.mean < -_WIDTH_OF_FEW * error
+    return can_tell(-difference.mean, difference.standard_error, difference.users)
 
 
 def _told(error: float | None, *, plural: bool = False) -> str:

@@ -5,16 +5,14 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from recommender.evaluation.figures import can_tell
 from recommender.evaluation.metrics import losses_of
 from recommender.features import Floats
 
 _ROWS_AT_ONCE = 1 << 18
-_FEWEST_ROWS, _FEW_ROWS = 5, 30
 _WIDTH = 2.4
 """How many standard errors of the difference are no chance: of equal models one in 120 is beyond
 as many. Two would be one in 44, and a catalog that trains each day would lose one drop a month."""
-_WIDTH_OF_FEW = 3.0
-"""The standard error of few rows is uncertain itself."""
 
 
 @dataclass(frozen=True)
@@ -34,15 +32,12 @@ class PairedDifference:
     @property
     def can_be_told(self) -> bool:
         """Whether there are rows enough to tell chance from a worse model."""
-        return self.rows >= _FEWEST_ROWS and self.standard_error is not None
+        return can_tell(self.mean, self.standard_error, self.rows)
 
     @property
     def is_no_chance(self) -> bool:
         """Whether the model is worse, and by more than chance makes."""
-        if not self.can_be_told or self.standard_error is None:
-            return False
-        width = _WIDTH if self.rows >= _FEW_ROWS else _WIDTH_OF_FEW
-        return self.mean > width * self.standard_error
+        return self.can_be_told and self.mean > _WIDTH * (self.standard_error or 0.0)
 
     def to_dict(self) -> dict[str, object]:
         """For ``metrics.json``."""

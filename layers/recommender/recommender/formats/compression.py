@@ -13,11 +13,8 @@ from importlib import import_module
 from itertools import chain
 from typing import NamedTuple, Protocol
 
-from recommender.errors import InputError
+from recommender.errors import Refuse
 from recommender.formats import workbooks
-
-Refuse = Callable[[int, str], InputError]
-"""Builds the error of the file at hand from a line number and a reason."""
 
 MAX_INFLATED_BYTES = 4 << 30
 MAX_INFLATION_RATIO = 200  # text of ratings packs 3 to 20 times smaller; a bomb, 1,000 times

@@ -2,8 +2,9 @@
 
 from collections.abc import Iterator
 from itertools import chain
+from operator import ne
 
-from recommender.formats.compression import Refuse
+from recommender.errors import Refuse
 
 _BLOCK_BYTES = 1 << 20  # enough rows to make numpy worth its calls, few enough to stay in cache
 _MOST_BYTES_OF_A_LINE = 64 << 20
@@ -17,6 +18,7 @@ class Blocks:
         self._chunks, self._refuse = chunks, refuse
         self._ahead: list[bytes] = []
         self.line = 1  # number of the first line that is still to come
+        self.foreign_lines = 0  # how many of those that came were not UTF-8
 
     def head(self, size: int) -> bytes:
         """Look at the first bytes, without taking them."""
@@ -38,6 +40,22 @@ class Blocks:
         self.line += count
 
     def __iter__(self) -> Iterator[bytes]:
+        """Hand out the blocks, as UTF-8 in all lines."""
+        return map(self._as_utf8, self._cut())
+
+    def _as_utf8(self, block: bytes) -> bytes:
+        if block.isascii():
+            return block
+        try:
+            block.decode()
+        except UnicodeDecodeError:
+            lines = block.split(b"\n")
+            written = [decoded(line).encode() for line in lines]
+            self.foreign_lines += sum(map(ne, lines, written))
+            return b"\n".join(written)
+        return block
+
+    def _cut(self) -> Iterator[bytes]:
         pending: list[bytes] = []
         length = 0
         for chunk in chain(self._ahead, self._chunks):
@@ -82,24 +100,6 @@ def lines_of(block: bytes) -> list[str]:
     if not lines[-1]:
         lines.pop()
     return lines
-
-
-def foreign_lines(block: bytes) -> int:
-    """How many lines of a block are not UTF-8."""
-    if as_utf8(block) is block:
-        return 0
-    return sum(decoded(line).encode() != line for line in block.split(b"\n"))
-
-
-def as_utf8(block: bytes) -> bytes:
-    """Write a block as UTF-8, as far as it is not; its lines stay where they are."""
-    if block.isascii():
-        return block
-    try:
-        block.decode()
-    except UnicodeDecodeError:
-        return b"\n".join(decoded(line).encode() for line in block.split(b"\n"))
-    return block
 
 
 def decoded(line: bytes) -> str:

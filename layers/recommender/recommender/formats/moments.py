@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Mapping
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Final, Literal, NamedTuple
 
 DateOrder = Literal["", "day_first", "month_first"]
@@ -114,11 +114,6 @@ def date_order_in(text: str) -> DateOrder | None:
     return DAY_FIRST if first > _MONTHS_OF_A_YEAR else MONTH_FIRST
 
 
-def is_date_of_digits(text: str) -> bool:
-    """Whether a text is a date of digits alone: 20240131, perhaps with hours, minutes, seconds."""
-    return moment_of_digits(text) is not None
-
-
 def moment_of_digits(text: str) -> Moment | None:
     """Read ``20240131``, ``202401311530`` or ``20240131153000``; None if this is none."""
     found = _DATE_DIGITS.fullmatch(text)
@@ -159,6 +154,14 @@ def time_of_day_in(text: str) -> int | None:
     except ValueError:
         return None
     return _since_1970(moment) + nanoseconds
+
+
+def iso_of(nanoseconds: int) -> str:
+    """Write a time in UTC as ISO 8601; an empty text for none."""
+    if nanoseconds < 0:
+        return ""
+    moment = _1970 + timedelta(microseconds=nanoseconds // 1000)
+    return moment.isoformat(timespec="microseconds" if nanoseconds % SECOND else "seconds")
 
 
 def _since_1970(moment: datetime) -> int:

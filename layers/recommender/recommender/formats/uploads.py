@@ -4,7 +4,8 @@ import codecs
 import re
 from collections.abc import Iterator
 
-from recommender.formats.compression import Refuse, peek, unpacked
+from recommender.errors import Refuse
+from recommender.formats.compression import peek, unpacked
 
 PARQUET_MAGIC = b"PAR1"
 
@@ -19,10 +20,7 @@ _FOREIGN_FORMATS = (
     (b"Obj\x01", "an Avro file"),
     (b"ORC", "an ORC file"),
     (b"SQLite format 3", "a SQLite database"),
-    (
-        b"\xd0\xcf\x11\xe0",
-        "an old or encrypted Office document; save it as .xlsx or CSV",
-    ),
+    (b"\xd0\xcf\x11\xe0", "an old or encrypted Office document; save it as .xlsx or CSV"),
 )
 _MARKUP = re.compile(rb"<(!doctype|!--|\?xml|[a-z][a-z0-9]*[\s>])", re.IGNORECASE)
 _JSON_ARRAY = re.compile(rb"\[\s*([\[{\"\]\d-]|\Z)")

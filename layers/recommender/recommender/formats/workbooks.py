@@ -5,13 +5,11 @@ import io
 import re
 import warnings
 import zipfile
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import date, datetime, time
 from typing import IO, Any
 
-from recommender.errors import InputError
-
-Refuse = Callable[[int, str], InputError]
+from recommender.errors import InputError, Refuse
 
 MOST_BYTES = 512 << 20  # unpacked: a full sheet of a million rows of ratings takes half of it
 MOST_ROWS = 1 << 20

@@ -3,15 +3,13 @@
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
 
 from recommender.formats.delimited import Layout
-from recommender.formats.moments import SECOND, DateOrder
+from recommender.formats.moments import DateOrder
 from recommender.ratings.times import TimeAccount, told_order
 
 MOST_FIRST_ROWS = 3
 _SEPARATORS = {"\t": "tab", " ": "space", ",": "comma", ";": "semicolon", "|": "pipe"}
-_1970 = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 @dataclass(frozen=True)
@@ -105,21 +103,14 @@ class FileAccount:
     def to_dict(self) -> dict[str, object]:
         """For the manifest; what is empty or 0 is left out."""
         told: dict[str, object] = {
-            **{
-                name: getattr(self, name)
-                for name in (
-                    *(
-                        "key",
-                        "format",
-                        "packing",
-                        "encoding",
-                        "separator",
-                        "quoting",
-                        "columns",
-                        "rows",
-                    ),
-                )
-            },
+            "key": self.key,
+            "format": self.format,
+            "packing": self.packing,
+            "encoding": self.encoding,
+            "separator": self.separator,
+            "quoting": self.quoting,
+            "columns": self.columns,
+            "rows": self.rows,
             "headerLine": self.header_line,
             "dateOrder": self.date_order,
             "rejected": dict(self.rejected),
@@ -130,14 +121,6 @@ class FileAccount:
             "first": [vars(row) for row in self.first],
         }
         return {name: value for name, value in told.items() if value or name == "rows"}
-
-
-def iso_of(nanoseconds: int) -> str:
-    """Write a time for people; an empty text for none."""
-    if nanoseconds < 0:
-        return ""
-    moment = _1970 + timedelta(microseconds=nanoseconds // 1000)
-    return moment.isoformat(timespec="microseconds" if nanoseconds % SECOND else "seconds")
 
 
 def sentences(told: Mapping[str, object]) -> list[str]:

@@ -7,7 +7,6 @@ import numpy.typing as npt
 
 from recommender.formats.cells import MOST_DIGITS, Column, Grid, WordTable, grid_of
 from recommender.formats.delimited import Layout
-from recommender.formats.lines import as_utf8
 from recommender.ratings.identifiers import IdTable
 from recommender.ratings.table import TIME_COLUMNS, RatingRows, RatingsBuilder
 from recommender.ratings.times import (
@@ -64,7 +63,7 @@ def read_alike_rows(
     time in numpy, so several threads do it at once.
 
     Args:
-        block: whole lines, without the header.
+        block: whole lines of UTF-8, without the header.
         layout: how to read them.
         numbers: ratings whose spelling is known already.
         time_form: how times are written.
@@ -78,7 +77,7 @@ def read_alike_rows(
         return None
     if comment and (block.startswith(comment) or b"\n" + comment in block):
         return None
-    block, delimiter = _with_one_byte_delimiter(as_utf8(block), layout.delimiter)
+    block, delimiter = _with_one_byte_delimiter(block, layout.delimiter)
     if not delimiter or len(mark) > 1 or b"\0" in block:
         return None
     grid = grid_of(block, delimiter, mark)

@@ -11,7 +11,7 @@ from recommender.errors import MalformedRatingsError
 from recommender.formats.moments import DAY, LATEST, time_of_day_in
 from recommender.formats.parquet.files import Column, Field, ParquetError, ParquetFile
 from recommender.ratings.detection.samples import may_be_ratings
-from recommender.ratings.detection.times import time_form_of
+from recommender.ratings.detection.times import telling_column, time_form_of
 from recommender.ratings.feedback import EXPLICIT, IMPLICIT
 from recommender.ratings.form import RatingForm
 from recommender.ratings.identifiers import IdTable
@@ -30,7 +30,6 @@ from recommender.ratings.times import (
     TimeForm,
     known_times,
     read_times,
-    share_of_times,
     times_of_numbers,
 )
 from recommender.ratings.values import MOST_COUNTED
@@ -39,7 +38,6 @@ _UNUSABLE = -1  # instead of an id's code
 _SAMPLE_ROWS = 100
 _NULL = -1  # instead of a value's place
 _MOST_TOLD = 100_000
-_HALF = 0.5
 
 Codes = npt.NDArray[np.int32]
 Numbers = npt.NDArray[np.integer | np.floating]
@@ -80,10 +78,8 @@ def _read(file: ParquetFile, into: RatingsBuilder, form: RatingForm) -> None:
     into.account.note_names({role: field.name for role, field in found.items()})
     line = 1
     cells = list(form.partitions.values())
-    into.account.columns |= {
-        role: f"the folder's name, {cells[at]!r}" for role, at in beside.items()
-    }
     same = {role: [cells[at]] for role, at in beside.items() if role not in found}
+    into.account.columns |= {role: f"the folder's name, {cell!r}" for role, (cell,) in same.items()}
     for columns in file.batches(list(found.values())):
         rows = columns[0].which.size
         named = dict(zip(found, columns, strict=True))
@@ -97,17 +93,15 @@ def _read(file: ParquetFile, into: RatingsBuilder, form: RatingForm) -> None:
 def _time_column(file: ParquetFile, form: RatingForm) -> dict[str, Field]:
     """Find the first of the columns that are called times in which half of the rows have one."""
     fields = [file.fields[at] for at in form.time_columns([one.name for one in file.fields])]
-    if len(fields) > 1:
-        with closing(file.batches(fields)) as batches:
-            columns = next(batches, [])
-        for field, column in zip(fields, columns, strict=False):
-            rows = range(min(_SAMPLE_ROWS, column.which.size))
-            cells = [_shown(column, row) for row in rows]
-            if field.kind.holds == "times":
-                return {"timestamp": field}
-            if cells and share_of_times(cells, form.writing.date_order) >= _HALF:
-                return {"timestamp": field}
-    return {}
+    if len(fields) < 2:
+        return {}
+    timed = next((at for at, field in enumerate(fields) if field.kind.holds == "times"), None)
+    before = fields[:timed]
+    with closing(file.batches(before)) as batches:
+        samples = enumerate(map(_sample, next(batches, []))) if before else ()
+        at = telling_column(samples, form.writing.date_order)
+    at = timed if at is None else at
+    return {} if at is None else {"timestamp": fields[at]}
 
 
 def _clock_beside(
@@ -158,10 +152,7 @@ def _may_hide_ratings(file: ParquetFile, found: Mapping[str, Field]) -> bool:
         return False
     with closing(file.batches(others)) as batches:
         columns = next(batches, [])
-    return any(
-        may_be_ratings([_shown(one, row) for row in range(min(_SAMPLE_ROWS, one.which.size))])
-        for one in columns
-    )
+    return any(may_be_ratings(_sample(one)) for one in columns)
 
 
 def _fields(
@@ -381,6 +372,11 @@ def _times_of_two(
         within = np.array([time or 0 for time in found], np.int64)
     beside = np.append(within, np.int64(0))[clock.which]
     return np.where(days < 0, days, np.minimum(days, LATEST - DAY) + beside)
+
+
+def _sample(column: Column) -> list[str]:
+    """The cells of the first rows."""
+    return [_shown(column, row) for row in range(min(_SAMPLE_ROWS, column.which.size))]
 
 
 def _shown(column: Column, row: int) -> str:

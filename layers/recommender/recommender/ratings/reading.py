@@ -7,7 +7,7 @@ from functools import partial
 from recommender.errors import MalformedRatingsError
 from recommender.formats.compression import peek, unpacked
 from recommender.formats.delimited import Layout
-from recommender.formats.lines import Blocks, count_lines, foreign_lines
+from recommender.formats.lines import Blocks, count_lines
 from recommender.formats.quoting import cells_of
 from recommender.formats.uploads import PARQUET_MAGIC, encoding_of, text_chunks
 from recommender.lookahead import ahead
@@ -97,6 +97,7 @@ def _read_text(
         into.time_form = time_form_of_table(head, table, layout, form)
         blocks.skip_lines(table[0][0] - (0 if layout.header else 1))
         _TableReader(layout, into, threads).read(blocks)
+    into.account.windows_lines = blocks.foreign_lines
 
 
 class _TableReader:
@@ -112,7 +113,6 @@ class _TableReader:
         """Read all rows."""
         self._line = blocks.line
         for block, rows in ahead(self._alike, blocks, self._threads):
-            self._into.account.windows_lines += foreign_lines(block)
             self._add(block, rows, more_follow=True)
         if self._open:
             read_delimited(b"".join(self._open), self._layout, self._line, self._into)
@@ -155,7 +155,6 @@ class _TableReader:
 def _read_json(blocks: Blocks, form: RatingForm, into: RatingsBuilder) -> None:
     line = 1
     for block in blocks:
-        into.account.windows_lines += foreign_lines(block)
         read_json_lines(block, line, into, form)
         into.flush()
         line += count_lines(block)

@@ -10,7 +10,8 @@ import numpy.typing as npt
 
 from recommender.formats.cells import WordTable
 from recommender.formats.delimited import Spellings
-from recommender.ratings.account import MOST_FIRST_ROWS, FileAccount, FirstRow, iso_of
+from recommender.formats.moments import iso_of
+from recommender.ratings.account import MOST_FIRST_ROWS, FileAccount, FirstRow
 from recommender.ratings.feedback import IMPLICIT, RATINGS, Meaning
 from recommender.ratings.identifiers import IdTable
 from recommender.ratings.rejects import Reject, RejectLog

@@ -128,13 +128,12 @@ def read_time(cell: str, form: TimeForm) -> Moment:
 
 
 def _read(text: str, order: DateOrder) -> Moment | None:
-    if "-" in text or ":" in text:  # most dates; a number that has a minus is rare
-        found = moment_of(text, order)
-        if found is not None:
-            return found
-    elif not _NUMBER.fullmatch(text):
-        return moment_of(text, order)
-    return _of_number(text) if _NUMBER.fullmatch(text) else None
+    # Most dates have one of these, and few numbers do: then those need no second look.
+    is_dated = "-" in text or ":" in text
+    found = moment_of(text, order) if is_dated else None
+    if found is None and _NUMBER.fullmatch(text):
+        return _of_number(text)
+    return found if is_dated else moment_of(text, order)
 
 
 def share_of_times(cells: Sequence[str], order: DateOrder = "") -> float:
@@ -234,8 +233,9 @@ def times_of_numbers(numbers: Numbers, account: TimeAccount) -> Integers:
     unread = times < 0
     if is_float:
         unread &= ~np.isnan(numbers)
-    for place in np.flatnonzero(unread).tolist():
-        account.count(Moment(NO_TIMESTAMP, shape_of(str(numbers[place]))))
+    distinct, rows = np.unique(numbers[unread], return_counts=True)
+    for number, many in zip(distinct, rows.tolist(), strict=True):
+        account.count(Moment(NO_TIMESTAMP, shape_of(str(number))), many)
     return times
 
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from functools import partial
 
 from recommender.aws import storage
-from recommender.catalog.config import CatalogConfig, parse_config
+from recommender.catalog.config import CatalogConfig
 from recommender.catalog.joining import Join, joined
 from recommender.catalog.keys import is_test_key, partitions_of
 from recommender.catalog.sheets import Sheet, read_sheet
@@ -74,10 +74,7 @@ def read_catalog(
     Raises:
         InvalidConfigError, MalformedItemsError: see there.
     """
-    file = snapshot.catalog_file("config")
-    config = CatalogConfig()
-    if file is not None:
-        config = parse_config(file.key, storage.read_version(ratings_bucket, file))
+    config = snapshots.settings_of(ratings_bucket, snapshot)
     check_limits(f"catalogs/{snapshot.catalog}/config.json", config, stack)
     config = resolve_features(config, stack)
     return config, _sheets(ratings_bucket, snapshot, config)

@@ -7,7 +7,7 @@ from recommender.aws import storage
 from recommender.pipeline.run_files import RunFiles
 
 _MOST_NAMED = 3
-Plan = Mapping[str, object]
+_Facts = Mapping[str, object]
 
 
 def unexplained(bucket: str, files: RunFiles, serving: str | None, most: float) -> str:
@@ -52,17 +52,17 @@ def unexplained(bucket: str, files: RunFiles, serving: str | None, most: float) 
 _NOUNS = ("ratings", "users", "items")
 
 
-def _sizes(plan: Plan) -> tuple[int, int, int]:
+def _sizes(plan: _Facts) -> tuple[int, int, int]:
     counts = cast("Mapping[str, int]", plan["counts"])
     return counts["train_rows"] + counts["test_rows"], counts["users"], counts["items"]
 
 
-def _reading(plan: Plan) -> list[object]:
+def _reading(plan: _Facts) -> list[object]:
     config = cast("Mapping[str, object]", plan["config"])
     return [config.get(name) for name in ("form", "feedback", "events")]
 
 
-def _keys(plan: Plan, name: str) -> set[str]:
+def _keys(plan: _Facts, name: str) -> set[str]:
     """The rating files that a plan lists."""
     listed = cast("list[Mapping[str, str]]", plan.get(name, []))
     return {one["key"] for one in listed if one["key"].startswith("ratings/")}

@@ -65,13 +65,22 @@ def _refusals(
     return found
 
 
-def _reading(bucket: str, snapshot: Snapshot) -> dict[str, object]:
-    """The settings of reading, as the bucket has them now."""
+def settings_of(bucket: str, snapshot: Snapshot) -> CatalogConfig:
+    """Read a catalog's settings.
+
+    Raises:
+        InvalidConfigError: they cannot be used.
+    """
     file = snapshot.catalog_file("config")
     if file is None:
-        return CatalogConfig().reading()
+        return CatalogConfig()
+    return parse_config(file.key, storage.read_version(bucket, file))
+
+
+def _reading(bucket: str, snapshot: Snapshot) -> dict[str, object]:
+    """The settings of reading, as the bucket has them now."""
     try:
-        return parse_config(file.key, storage.read_version(bucket, file)).reading()
+        return settings_of(bucket, snapshot).reading()
     except InvalidConfigError:  # which the run itself will refuse
         return {}
 

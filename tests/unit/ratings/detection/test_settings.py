@@ -1,39 +1,24 @@
 """Settings that say how cells are written, in every kind of file."""
 
-import io
 import json
 
 import pyarrow as pa
-import pyarrow.parquet as pq
 import pytest
 from recommender.errors import MalformedRatingsError
 from recommender.ratings.account import FileAccount
 from recommender.ratings.form import RatingForm, Writing
-from recommender.ratings.identifiers import IdTable
-from recommender.ratings.reading import read_ratings
-from recommender.ratings.rejects import Reject, RejectLog
-from recommender.ratings.table import RatingRows, RatingsBuilder
+from recommender.ratings.rejects import Reject
 
-from testbed.ratings.datasets import ids_of
+from testbed.ratings.datasets import read_into
+from testbed.ratings.files import spelled
+from testbed.ratings.parquet_writers import by_pyarrow
 
 Row = tuple[str, str, float]
 
 
 def read(data: bytes, writing: Writing) -> tuple[list[Row], list[Reject], FileAccount]:
-    parts: list[RatingRows] = []
-    log = RejectLog()
-    into = RatingsBuilder("a.csv", IdTable("user"), IdTable("item"), parts.append, log)
-    read_ratings(iter([data]), into, 0.5, RatingForm(writing=writing))
-    rows = [
-        (user, item, value)
-        for part in parts
-        for user, item, value in zip(
-            ids_of(into.users, part.users),
-            ids_of(into.items, part.items),
-            part.values.tolist(),
-            strict=True,
-        )
-    ]
+    into, parts, log = read_into("a.csv", data, 0.5, RatingForm(writing=writing))
+    rows = [(row.user, row.item, row.value) for row in spelled(into, parts)]
     return rows, log.kept, into.account
 
 
@@ -93,17 +78,15 @@ def test_a_file_of_comments_alone_has_no_rows() -> None:
         read(b"# one\n# two\n", Writing(comment="#"))
 
 
-def parquet(ratings: object) -> bytes:
-    out = io.BytesIO()
-    users = pa.array([f"u{n}" for n in range(len(ratings))])  # type: ignore[arg-type]
-    pq.write_table(pa.table({"user": users, "item": users, "rating": ratings}), out)
-    return out.getvalue()
+def parquet(ratings: pa.Array) -> bytes:
+    users = pa.array([f"u{n}" for n in range(len(ratings))])
+    return by_pyarrow(pa.table({"user": users, "item": users, "rating": ratings}), {})
 
 
 @pytest.mark.parametrize("many", [1, MANY])
-@pytest.mark.parametrize("spelled", ["0", "0.0", "-0", "NR", "", " "])
-def test_ratings_that_say_that_there_is_none(spelled: str, many: int) -> None:
-    data = b"user,item,rating\n" + f"a,x,{spelled}\nb,x,4\n".encode() * many
+@pytest.mark.parametrize("cell", ["0", "0.0", "-0", "NR", "", " "])
+def test_ratings_that_say_that_there_is_none(cell: str, many: int) -> None:
+    data = b"user,item,rating\n" + f"a,x,{cell}\nb,x,4\n".encode() * many
     rows, rejects, account = read(data, Writing(missing=("0", "NR", "")))
     assert (rows, rejects) == ([("b", "x", 4.0)] * many, [])
     assert (account.rows, account.not_rated) == (many, many)

@@ -1,22 +1,20 @@
 """How a file's times are told from each other: units, orders, columns, folders."""
 
-import io
 import json
 from datetime import UTC, datetime
 
 import pyarrow as pa
-import pyarrow.parquet as pq
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from recommender.formats.moments import SECOND
 from recommender.ratings.detection.times import time_form_of
 from recommender.ratings.form import RatingForm, Writing
-from recommender.ratings.identifiers import IdTable
-from recommender.ratings.reading import read_ratings
-from recommender.ratings.rejects import RejectLog
-from recommender.ratings.table import RatingRows, RatingsBuilder
+from recommender.ratings.table import RatingsBuilder
 from recommender.ratings.times import NO_TIMESTAMP, TimeForm, read_time
+
+from testbed.ratings.datasets import read_into
+from testbed.ratings.parquet_writers import by_pyarrow
 
 WHEN = datetime(2024, 1, 31, 10, 0, 0, tzinfo=UTC)
 UNITS = {"seconds": 1, "milliseconds": 10**3, "microseconds": 10**6, "nanoseconds": 10**9}
@@ -24,16 +22,8 @@ UNITS = {"seconds": 1, "milliseconds": 10**3, "microseconds": 10**6, "nanosecond
 
 def read(data: bytes, form: RatingForm | None = None) -> tuple[list[int], RatingsBuilder]:
     """The times of a file in nanoseconds, and what read it."""
-    parts: list[RatingRows] = []
-    into = RatingsBuilder("a.csv", IdTable("user"), IdTable("item"), parts.append, RejectLog())
-    read_ratings(iter([data]), into, 0.0, form or RatingForm())
+    into, parts, _ = read_into("a.csv", data, 0.0, form or RatingForm())
     return [time for part in parts for time in part.timestamps.tolist()], into
-
-
-def written(table: pa.Table) -> bytes:
-    out = io.BytesIO()
-    pq.write_table(table, out)
-    return out.getvalue()
 
 
 def table(*times: str, name: str = "date") -> bytes:
@@ -71,7 +61,7 @@ def test_fractions_of_a_second_count(text: str, expected: int) -> None:
 
 def test_a_float_of_parquet_keeps_its_fraction() -> None:
     columns = {"user": ["u"], "item": ["i"], "rating": [4.0], "time": pa.array([1.7e9 + 0.25])}
-    assert read(written(pa.table(columns)))[0] == [1_700_000_000_250_000_000]
+    assert read(by_pyarrow(pa.table(columns), {}))[0] == [1_700_000_000_250_000_000]
 
 
 @pytest.mark.parametrize(
@@ -149,7 +139,7 @@ def test_a_date_and_a_time_of_day_in_two_columns(names: str, cells: str) -> None
     lines = "\n".join(json.dumps(one) for one in objects).encode()
     assert read(lines)[0] == [nanoseconds(WHEN)] * 3
     parquet = pa.table({name: [one[name] for one in objects] for name in objects[0]})
-    assert read(written(parquet))[0] == [nanoseconds(WHEN)] * 3
+    assert read(by_pyarrow(parquet, {}))[0] == [nanoseconds(WHEN)] * 3
 
 
 def test_a_time_of_day_of_parquet_belongs_to_the_date_beside_it() -> None:
@@ -160,7 +150,7 @@ def test_a_time_of_day_of_parquet_belongs_to_the_date_beside_it() -> None:
         "date": pa.array([WHEN.date()], pa.date32()),
         "time": pa.array([WHEN.time()], pa.time64("us")),
     }
-    assert read(written(pa.table(columns)))[0] == [nanoseconds(WHEN)]
+    assert read(by_pyarrow(pa.table(columns), {}))[0] == [nanoseconds(WHEN)]
 
 
 def test_a_full_time_beside_a_date_is_no_time_of_day() -> None:
@@ -213,7 +203,7 @@ FILES = {
     "header": b"user,item,rating\nu,i,4\n",
     "no header": b"u,i,4\n",
     "JSON": b'{"user": "u", "item": "i", "rating": 4}\n',
-    "Parquet": written(pa.table({"user": ["u"], "item": ["i"], "rating": [4.0]})),
+    "Parquet": by_pyarrow(pa.table({"user": ["u"], "item": ["i"], "rating": [4.0]}), {}),
 }
 
 
@@ -228,6 +218,13 @@ def test_a_files_own_time_is_nearer_than_its_folders() -> None:
     assert read(table("2024-01-31 10:00"), RatingForm(partitions={"dt": "1999-01-01"}))[0] == [
         nanoseconds(WHEN)
     ]
+
+
+def test_a_parquet_files_own_time_is_told_of_as_its_own() -> None:
+    columns = {"user": ["u"], "item": ["i"], "rating": [4.0], "date": ["2024-01-31 10:00"]}
+    found, into = read(by_pyarrow(pa.table(columns), {}), DAY)
+    assert found == [nanoseconds(WHEN)]
+    assert into.account.columns["timestamp"] == "'date'"
 
 
 @pytest.mark.parametrize("data", [b"user,item\nu,i\n", b'{"user": "u", "item": "i"}\n'])

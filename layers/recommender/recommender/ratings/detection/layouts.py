@@ -8,10 +8,9 @@ from recommender.formats.delimited import Layout, has_row_names
 from recommender.formats.moments import DAY, time_of_day_in
 from recommender.formats.quoting import Records, cells_of, detect_quoting
 from recommender.ratings.detection.samples import Sample
+from recommender.ratings.detection.times import telling_column
 from recommender.ratings.form import RatingForm
-from recommender.ratings.times import TimeForm, read_time, share_of_times
-
-_HALF = 0.5
+from recommender.ratings.times import TimeForm, read_time
 
 
 def layout_of(
@@ -71,11 +70,9 @@ def _time_column(
     candidates = form.time_columns(names)
     if len(candidates) < 2:
         return usual
-    for at in candidates:
-        cells = [row[at] for row in rows if len(row) > at]
-        if cells and share_of_times(cells, form.writing.date_order) >= _HALF:
-            return at
-    return usual
+    columns = ((at, [row[at] for row in rows if len(row) > at]) for at in candidates)
+    found = telling_column(columns, form.writing.date_order)
+    return usual if found is None else found
 
 
 def _clock_beside(

@@ -1,19 +1,20 @@
 """How a file writes times where a single one does not say it: told from its first rows."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import islice
 
 from recommender.formats.delimited import Layout
 from recommender.formats.json_rows import json_object
 from recommender.formats.lines import lines_of
-from recommender.formats.moments import DateOrder, date_order_in, is_date_of_digits
+from recommender.formats.moments import DateOrder, date_order_in, moment_of_digits
 from recommender.formats.quoting import Records
 from recommender.ratings.detection.samples import SAMPLE_BYTES, Sample
 from recommender.ratings.form import RatingForm
 from recommender.ratings.identifiers import NULL_WORDS
-from recommender.ratings.times import TimeForm
+from recommender.ratings.times import TimeForm, share_of_times
 
 _FIRST_ROWS = 100
+_HALF = 0.5
 
 
 def time_form_of(cells: Iterable[str], order: DateOrder = "") -> TimeForm:
@@ -30,12 +31,27 @@ def time_form_of(cells: Iterable[str], order: DateOrder = "") -> TimeForm:
     filled = (cell.strip() for cell in cells)
     filled = (cell for cell in filled if cell and cell not in NULL_WORDS)
     first = list(islice(filled, _FIRST_ROWS))
-    of_digits = bool(first) and all(map(is_date_of_digits, first))
+    of_digits = bool(first) and all(map(moment_of_digits, first))
     if order or not any(date_order_in(cell) is not None for cell in first):
         return TimeForm(order, of_digits)
     orders = {date_order_in(cell) for cell in (*first, *filled)} - {"", None}
     decided = orders.pop() if len(orders) == 1 else None
     return TimeForm(decided or "", of_digits)
+
+
+def telling_column(
+    columns: Iterable[tuple[int, Sequence[str]]], order: DateOrder = ""
+) -> int | None:
+    """Find the first of some columns in which half of the cells are times.
+
+    Args:
+        columns: the place of each and its first cells, the most telling one first.
+        order: what comes first in a date, if that is known.
+    """
+    for at, cells in columns:
+        if cells and share_of_times(cells, order) >= _HALF:
+            return at
+    return None
 
 
 def time_form_of_table(head: bytes, table: Sample, layout: Layout, form: RatingForm) -> TimeForm:

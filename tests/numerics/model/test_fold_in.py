@@ -185,16 +185,6 @@ def test_folded_users_have_lists_like_any_others() -> None:
     assert np.array_equal(lists, np.argsort(-scores, axis=1)[:, :5])
 
 
-def test_the_gram_matrix_may_come_from_a_file() -> None:
-    one = FoldIn.of(made())
-    again = FoldIn.from_arrays(one.model, one.to_arrays())
-    assert np.array_equal(
-        again.gram, one.model.item_factors.astype(float).T @ one.model.item_factors
-    )
-    with pytest.raises(ShapeMismatchError, match="Gram matrix"):
-        FoldIn.from_arrays(made(rank=3), one.to_arrays())
-
-
 def test_the_gram_matrix_is_made_in_blocks(monkeypatch: pytest.MonkeyPatch) -> None:
     model = made()
     whole = FoldIn.of(model).gram

@@ -72,6 +72,29 @@ def test_many_numbers_make_buckets_of_about_as_many_each() -> None:
     assert np.bincount(side.users.columns).tolist() == [10] * 8
 
 
+def test_who_has_no_ratings_gets_a_number_behind_the_others_and_no_column() -> None:
+    data = b"item,kind\nnew,b\n1,a\n2,b\nodd,c\nempty,\nalso,a\n"
+    table = table_of(read_sheet("items.csv", data, "item"))
+    rated = table.of_rated({"1", "2"}.__contains__, with_cold=True)
+    side = make_side_features(["u"], ["1", "2"], {"item": (rated, [FeatureColumn("kind")])})
+    # A kind that no rated item is of has taught nobody anything.
+    assert side.names == ("item.kind=a", "item.kind=b")
+    assert side.cold_items == ("also", "new")
+    assert entries(side, "item")[2:] == [{"item.kind=a": 1.0}, {"item.kind=b": 1.0}]
+    rows = side.rows(np.array([0, 0, -1]), np.array([1, 3, 2]))
+    rows.check()
+    assert rows.dimension == 5
+    ends = zip(rows.offsets[:-1], rows.offsets[1:], strict=True)
+    assert [rows.columns[first:last].tolist() for first, last in ends] == [
+        [0, 2, 4],
+        [0, 4],
+        [3],
+    ]
+    without = table.of_rated({"1", "2"}.__contains__, with_cold=False)
+    side = make_side_features(["u"], ["1", "2"], {"item": (without, [FeatureColumn("kind")])})
+    assert side.cold_items == ()
+
+
 def test_the_flags_of_movielens_items_are_genres() -> None:
     flags = "|".join("1" if at in (1, 16) else "0" for at in range(19))
     data = f"1|Caf\xe9|01-Jan-1995||http://x|{flags}\n".encode("latin-1")
@@ -108,7 +131,13 @@ def sides(draw: st.DrawFn) -> tuple[int, int, SideFeatures]:
         wanted = [FeatureColumn("tags", "several"), FeatureColumn("kind")]
         tables[noun] = (table_of(read_sheet(noun, data, noun)), wanted)
     users, items = ([str(n) for n in range(size)] for size in (n_users, n_items))
-    return n_users, n_items, make_side_features(users, items, tables)
+    rated = draw(st.integers(1, n_users)), draw(st.integers(1, n_items))
+    known = {"user": users[: rated[0]], "item": items[: rated[1]]}
+    told = {
+        noun: (table.of_rated(known[noun].__contains__, with_cold=True), wanted)
+        for noun, (table, wanted) in tables.items()
+    }
+    return *rated, make_side_features(known["user"], known["item"], told)
 
 
 @given(sides(), st.integers(0, 4), st.integers(0, 2**32 - 1))
@@ -125,17 +154,18 @@ def test_the_folded_model_scores_each_pair_as_the_machine_scores_its_full_row(
         predictor_type="regressor",
     )
     model = fold(machine, n_users, n_items, side)
-    users, items = (one.reshape(-1) for one in np.indices((n_users, n_items)))
+    everybody = len(side.users), len(side.items)
+    users, items = (one.reshape(-1) for one in np.indices(everybody))
     rows = side.rows(users, items)
     rows.check()
     assert rows.dimension == dimension
     np.testing.assert_allclose(
         model.score_pairs(users, items), score(rows, machine), rtol=1e-5, atol=1e-5
     )
-    strangers = np.full(n_items, -1)
+    strangers, every = np.full(everybody[1], -1), np.arange(everybody[1])
     np.testing.assert_allclose(
-        model.score_pairs(strangers, np.arange(n_items)),
-        score(side.rows(strangers, np.arange(n_items)), machine),
+        model.score_pairs(strangers, every),
+        score(side.rows(strangers, every), machine),
         rtol=1e-5,
         atol=1e-5,
     )

@@ -199,6 +199,8 @@ def test_counts_say_what_became_of_the_rows() -> None:
         "held_out_from_train": 1,
         "users": 3,
         "items": 3,
+        "cold_users": 0,
+        "cold_items": 0,
         "feature_dim": 6,
         "train_rows": 4,
         "test_rows": 2,

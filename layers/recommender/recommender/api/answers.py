@@ -1,5 +1,6 @@
 """What a run answers, as values ready for JSON: the same words in the API and in batch files."""
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -61,7 +62,16 @@ class ServedRun:
         """What folds strangers into the ranking model, if that can be done."""
         if self.ranking is None or self.ranking.objective is None:
             return None
-        return FoldIn.of(self.ranking)
+        return FoldIn.of(self.ranking, len(self.vocabulary.items))
+
+    @cached_property
+    def cold_items(self) -> frozenset[str]:
+        """Items without ratings, of which the side features are all that is known."""
+        return frozenset(self.vocabulary.cold_items)
+
+    def has_rated(self, user: str) -> bool:
+        """Whether there are ratings of a user."""
+        return self.vocabulary.user_numbers.get(user, math.inf) < len(self.vocabulary.users)
 
     @property
     def list_maker(self) -> PairModel | None:
@@ -98,6 +108,7 @@ def predictions(
     link = run.like.like_link if run.like else None
     judged_by = scores if link is None else link.probabilities(scores)
     users, items = run.numbers_of(pairs)
+    n_users, n_items = len(run.vocabulary.users), len(run.vocabulary.items)
     told = items_told(run, [item for _, item in pairs], scores, None if link is None else judged_by)
     return {
         "model_version": run.run_id,
@@ -106,16 +117,17 @@ def predictions(
             {
                 "user": user,
                 **one,
+                **({"user_by_features": True} if number >= n_users else {}),
                 "liked": liked,
-                "user_known": user_known,
+                "user_known": 0 <= number < n_users,
                 "item_known": item_known,
             }
-            for (user, _), one, liked, user_known, item_known in zip(
+            for (user, _), one, liked, number, item_known in zip(
                 pairs,
                 told,
                 (judged_by >= least).tolist(),
-                (users >= 0).tolist(),
-                (items >= 0).tolist(),
+                users.tolist(),
+                ((items >= 0) & (items < n_items)).tolist(),
                 strict=True,
             )
         ],
@@ -140,6 +152,8 @@ def recommendations(
 ) -> dict[str, object]:
     """Name a user's best items; those that most people like when the user is unknown.
 
+    The list of a user without ratings of whom a side file tells something follows from that.
+
     Args:
         run: the run whose lists these are.
         likes: the run whose like model serves, if one does.
@@ -151,31 +165,40 @@ def recommendations(
     name = user if user in numbers else unquote(user)
     number = numbers.get(name, UNKNOWN)
     machine = run.list_maker
+    basis = "popular"
     if number != UNKNOWN and machine is not None:
         seen = run.seen if request.exclude_seen else None
         found, raw = top_items(machine, np.array([number]), request.limit, seen)
         there = found[0] >= 0
         told = _list(run, likes, name, found[0][there], raw[0][there])
+        basis = _basis(run, number)
     else:
         told = popular_told(run, likes, name, popular_items(run.item_likes, request.limit))
     return {
         "user": name,
-        "user_known": number != UNKNOWN,
-        "basis": "personal" if number != UNKNOWN and machine is not None else "popular",
+        "user_known": run.has_rated(name),
+        "basis": basis,
         "model_version": run.run_id,
         "items": told,
     }
 
 
+def _basis(run: ServedRun, user: int) -> str:
+    """What a model's list for a user is made of: what the user rated, or what a file tells."""
+    return "personal" if user < len(run.vocabulary.users) else "features"
+
+
 def names_of(run: ServedRun, items: Integers) -> list[str]:
     """Look the ids of items up by their numbers."""
-    return [run.vocabulary.items[item] for item in items.tolist()]
+    return [run.vocabulary.every_item[item] for item in items.tolist()]
 
 
 def lists(
     run: ServedRun, likes: ServedRun | None, first: int, last: int
 ) -> list[dict[str, object]]:
     """Name the best items of the users ``first`` to ``last`` (exclusive) that they did not rate.
+
+    Users without ratings of whom a side file tells something come last.
 
     Where no model makes lists, they are the most popular items, and say so.
 
@@ -190,12 +213,13 @@ def lists(
         found = popular_lists(run.item_likes, users, run.top_n, run.seen)
         raw = np.zeros(found.shape)
     rows: list[dict[str, object]] = []
-    for at, user in enumerate(run.vocabulary.users[first:last]):
+    for at, user in enumerate(run.vocabulary.every_user[first:last]):
         there = found[at] >= 0
         if machine is None:
             basis, told = "popular", popular_told(run, likes, user, found[at][there])
         else:
-            basis, told = "personal", _list(run, likes, user, found[at][there], raw[at][there])
+            basis = _basis(run, first + at)
+            told = _list(run, likes, user, found[at][there], raw[at][there])
         rows.append({"user": user, "basis": basis, "items": told})
     return rows
 
@@ -245,10 +269,15 @@ def items_told(
         chances: ``(n,)`` probabilities of a like beside them, if they are known.
 
     Returns:
-        ``n`` objects.
+        ``n`` objects; one of an item without ratings says ``item_by_features``.
     """
     told: list[dict[str, object]] = [
-        {"item": item, "title": run.titles.get(item), "score": score}
+        {
+            "item": item,
+            "title": run.titles.get(item),
+            "score": score,
+            **({"item_by_features": True} if item in run.cold_items else {}),
+        }
         for item, score in zip(items, scores.tolist(), strict=True)
     ]
     if chances is not None:

@@ -38,40 +38,42 @@ def session(
 
     Ratings of a user whom the run knows are added to what it knows; of an item that was rated
     before, the new rating counts, and without ratings both counts together. Where no ranking model
-    can fold anybody in, or none of the items is known, the answer is the popular items, and says
-    so.
+    can fold anybody in, or none of the items is known, the answer follows from what a side file
+    tells of the user, or else is the popular items, and says so.
 
     Returns:
-        ``basis`` "ratings" or "popular", how many of the items are known, and the items; with
-        ``explain`` each with ``because``: what the known items add to its score, the most first.
+        ``basis`` "ratings", "features" or "popular", how many of the items are known, and the
+        items; with ``explain`` each with ``because``: what the known items add to its score, the
+        most first.
     """
     items, weights, fresh = _together(run, request, known)
     user = request.user or ""
     answer: dict[str, object] = {
-        **({} if request.user is None else {"user": user, "user_known": _is_known(run, user)}),
+        **({} if request.user is None else {"user": user, "user_known": run.has_rated(user)}),
         "model_version": run.run_id,
         "items_known": fresh,
     }
     seen = _seen(run, user, items)
     fold_in = run.fold_in
-    if fold_in is None or not items.size:
+    number = run.vocabulary.user_numbers.get(user, UNKNOWN)
+    is_told = number >= len(run.vocabulary.users)
+    if run.ranking is None or fold_in is None or not (items.size or is_told):
         popular = popular_items(run.item_likes, request.limit + seen.size)
         popular = popular[~np.isin(popular, seen)][: request.limit]
         return {**answer, "basis": "popular", "items": popular_told(run, likes, user, popular)}
-    vector, count = fold_in.user(items, weights)
+    if items.size:
+        vector, count = fold_in.user(items, weights)
+    else:
+        vector, count = run.ranking.user_factors[number].astype(np.float64), 0
     own = fold_in.model_of(FoldedUsers(vector[None], np.array([count])))
     left_out = SeenItems(np.array([0, seen.size]), seen)
     found, raw = top_items(own, np.zeros(1, np.int64), request.limit, left_out)
     there = found[0] >= 0
     names = names_of(run, found[0][there])
     told = items_told(run, names, raw[0][there], like_chances(likes, user, names))
-    if request.explain:
+    if request.explain and items.size:
         _explain(run, fold_in, items, weights, found[0][there], told)
-    return {**answer, "basis": "ratings", "items": told}
-
-
-def _is_known(run: ServedRun, user: str) -> bool:
-    return user in run.vocabulary.user_numbers
+    return {**answer, "basis": "ratings" if items.size else "features", "items": told}
 
 
 def _together(

@@ -27,10 +27,12 @@ def make_side_features(
     items: Sequence[str],
     sides: Mapping[str, tuple[SideTable, Sequence[FeatureColumn]]],
 ) -> SideFeatures:
-    """Make features of the columns that were asked for.
+    """Make features of the columns that were asked for: of what rated users and items hold.
+
+    Those without ratings who share some of these features get numbers behind the others.
 
     Args:
-        users: ids in the order of their numbers.
+        users: ids of those with ratings, in the order of their numbers.
         items: likewise.
         sides: "user" or "item" -> its table and the columns wanted.
 
@@ -39,21 +41,25 @@ def make_side_features(
     """
     names: list[str] = []
     told: list[Mapping[str, object]] = []
-    rows = {}
+    rows: dict[str, FeatureRows] = {}
+    cold: dict[str, tuple[str, ...]] = {}
     for noun, ids in (("user", users), ("item", items)):
         if noun not in sides:
-            rows[noun] = no_rows(len(ids))
+            rows[noun], cold[noun] = no_rows(len(ids)), ()
             continue
         table, wanted = sides[noun]
         made = [_made(table, noun, column) for column in wanted]
-        entries: list[list[tuple[int, float]]] = [[] for _ in ids]
+        everybody = [*ids, *sorted(table.cold)]
+        entries: list[list[tuple[int, float]]] = [[] for _ in everybody]
         for column, read, features in made:
             numbers = {name: len(names) + at for at, name in enumerate(features)}
             at = table.columns.index(column.name)
-            for own, one in zip(entries, ids, strict=True):
-                cells = table.rows.get(one)
+            for own, one in zip(entries, everybody, strict=True):
+                cells = table.rows.get(one) or table.cold.get(one)
                 values = sorted(set(read(cells[at]))) if cells else []
-                own.extend((numbers[value], 1 / len(values)) for value in values)
+                own.extend(
+                    (numbers[value], 1 / len(values)) for value in values if value in numbers
+                )
             names.extend(f"{noun}.{column.name}={value}" for value in features)
             told.append(
                 {
@@ -64,8 +70,12 @@ def make_side_features(
                     "bounds": list(column.bounds),
                 }
             )
-        rows[noun] = _feature_rows(entries)
-    return SideFeatures(tuple(names), rows["user"], rows["item"], tuple(told))
+        some = [at for at in range(len(ids), len(everybody)) if entries[at]]
+        cold[noun] = tuple(everybody[at] for at in some)
+        rows[noun] = _feature_rows([*entries[: len(ids)], *(entries[at] for at in some)])
+    return SideFeatures(
+        tuple(names), rows["user"], rows["item"], tuple(told), cold["user"], cold["item"]
+    )
 
 
 _Made = tuple[FeatureColumn, Callable[[str], Sequence[str]], list[str]]

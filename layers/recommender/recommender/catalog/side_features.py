@@ -16,15 +16,19 @@ class SideFeatures:
 
     Attributes:
         names: name of each, such as ``item.genres=Comedy``.
-        users: ``n_users`` rows.
-        items: ``n_items`` rows.
+        users: a row for each user; those without ratings, who have no column of their own, last.
+        items: a row for each item, likewise.
         columns: what was made of each column, for the report.
+        cold_users: the ids of those users.
+        cold_items: the ids of those items.
     """
 
     names: tuple[str, ...]
     users: FeatureRows
     items: FeatureRows
     columns: tuple[Mapping[str, object], ...] = field(default=())
+    cold_users: tuple[str, ...] = ()
+    cold_items: tuple[str, ...] = ()
 
     @property
     def dimension(self) -> int:
@@ -37,7 +41,7 @@ class SideFeatures:
         return cls((), no_rows(n_users), no_rows(n_items))
 
     def to_arrays(self) -> dict[str, npt.NDArray[np.generic]]:
-        """Name the parts; the names of the features are the vocabulary's to keep."""
+        """Name the parts; names and ids are the vocabulary's to keep."""
         return {
             f"{noun}_{part}": getattr(rows, part)
             for noun, rows in (("user", self.users), ("item", self.items))
@@ -46,7 +50,11 @@ class SideFeatures:
 
     @classmethod
     def from_arrays(
-        cls, names: tuple[str, ...], arrays: Mapping[str, npt.NDArray[np.generic]]
+        cls,
+        names: tuple[str, ...],
+        arrays: Mapping[str, npt.NDArray[np.generic]],
+        cold_users: tuple[str, ...] = (),
+        cold_items: tuple[str, ...] = (),
     ) -> "SideFeatures":
         """Put together what `to_arrays` took apart."""
         users, items = (
@@ -58,7 +66,7 @@ class SideFeatures:
             )
             for noun in ("user", "item")
         )
-        return cls(names, users, items)
+        return cls(names, users, items, cold_users=cold_users, cold_items=cold_items)
 
     def entries(self, users: npt.NDArray[np.integer], items: npt.NDArray[np.integer]) -> Integers:
         """How many entries the side features add to each pair's row."""
@@ -67,14 +75,17 @@ class SideFeatures:
     def rows(self, users: Integers, items: Integers) -> FeatureRows:
         """The full rows of pairs: user, item, the user's features, the item's.
 
+        Who has no ratings has no entry but those of the features.
+
         Args:
             users: ``(n,)`` user numbers, -1 for an unknown one, who has no entries.
             items: ``(n,)`` item numbers, -1 likewise.
         """
-        n_users, n_items = len(self.users), len(self.items)
+        n_users = len(self.users) - len(self.cold_users)
+        n_items = len(self.items) - len(self.cold_items)
         parts = [
-            (users >= 0, users, None, 0),
-            (items >= 0, items, None, n_users),
+            ((users >= 0) & (users < n_users), users, None, 0),
+            ((items >= 0) & (items < n_items), items, None, n_users),
             (users >= 0, users, self.users, n_users + n_items),
             (items >= 0, items, self.items, n_users + n_items),
         ]

@@ -1,7 +1,7 @@
 """Side files as tables of texts: a row for each item or user, to make features of."""
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 
 from recommender.catalog.sheets import (
     ALWAYS_ALLOWED_REJECTS,
@@ -22,11 +22,24 @@ class SideTable:
         key: the file's key.
         columns: the names of its columns, without the id's.
         rows: id -> its cells, stripped, one a column. The last of several rows stays.
+        cold: the same of ids without ratings, once it is known which these are.
     """
 
     key: str
     columns: tuple[str, ...]
     rows: Mapping[str, Sequence[str]]
+    cold: Mapping[str, Sequence[str]] = field(default_factory=dict)
+
+    def of_rated(self, is_rated: Callable[[str], bool], *, with_cold: bool) -> "SideTable":
+        """Keep the rows of ids that have ratings, by which columns are judged.
+
+        Args:
+            is_rated: tells of an id whether it has any.
+            with_cold: keep the others as `cold`, not at all else.
+        """
+        rows = {one: cells for one, cells in self.rows.items() if is_rated(one)}
+        cold = {one: cells for one, cells in self.rows.items() if one not in rows}
+        return replace(self, rows=rows, cold=cold if with_cold else {})
 
 
 def table_of(sheet: Sheet) -> SideTable:

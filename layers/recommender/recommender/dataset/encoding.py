@@ -161,8 +161,8 @@ class Dataset:
         self._users, self._items = Numbering.of(rows.users), Numbering.of(rows.items)
         names = self._users.names, self._items.names
         wanted, self.left_out = columns_of(side_tables, config.features)
-        self.features = make_side_features(*names, wanted)
-        self.vocabulary = Vocabulary(*names, self.features.names)
+        side = self.features = make_side_features(*names, wanted)
+        self.vocabulary = Vocabulary(*names, side.names, side.cold_users, side.cold_items)
         split = not rows.has_test_files
         ageing = None
         if config.is_implicit:

@@ -72,6 +72,8 @@ def counts_of(
         "held_out_from_train": int(outcomes[HELD_OUT]),
         "users": len(vocabulary.users),
         "items": len(vocabulary.items),
+        "cold_users": len(vocabulary.cold_users),
+        "cold_items": len(vocabulary.cold_items),
         "feature_dim": vocabulary.dimension,
         "train_rows": tally.rows[TRAIN],
         "test_rows": tally.rows[TEST],

@@ -4,7 +4,7 @@ import hashlib
 import json
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
@@ -15,23 +15,30 @@ from recommender.ratings.identifiers import IdTable
 
 _VOCABULARY_VERSION = 1
 _INTEGER = re.compile(r"-?[0-9]+")
+_OPTIONAL = ("features", "cold_users", "cold_items")
 
 
 @dataclass(frozen=True)
 class Vocabulary:
     """The feature columns of a run: one per user, then one per item, then the side features.
 
-    User number ``u`` has column ``u``, item number ``i`` column ``len(users) + i``.
+    User number ``u`` has column ``u``, item number ``i`` column ``len(users) + i``. Users and
+    items without ratings of whom a side file tells something have numbers behind those with
+    ratings and no columns of their own: their side features are all that is known of them.
 
     Attributes:
         users: distinct user ids in column order.
         items: distinct item ids in column order.
         features: names of the side features, whose columns come last.
+        cold_users: ids of users without ratings.
+        cold_items: ids of items without ratings.
     """
 
     users: tuple[str, ...]
     items: tuple[str, ...]
     features: tuple[str, ...] = ()
+    cold_users: tuple[str, ...] = ()
+    cold_items: tuple[str, ...] = ()
 
     @classmethod
     def of(cls, users: Iterable[str], items: Iterable[str]) -> "Vocabulary":
@@ -49,18 +56,31 @@ class Vocabulary:
     @cached_property
     def user_numbers(self) -> Mapping[str, int]:
         """User id -> number."""
-        return {name: number for number, name in enumerate(self.users)}
+        return {name: number for number, name in enumerate(self.every_user)}
 
     @cached_property
     def item_numbers(self) -> Mapping[str, int]:
         """Item id -> number."""
-        return {name: number for number, name in enumerate(self.items)}
+        return {name: number for number, name in enumerate(self.every_item)}
+
+    @cached_property
+    def every_user(self) -> tuple[str, ...]:
+        """Ids by number, those without ratings last."""
+        return self.users + self.cold_users
+
+    @cached_property
+    def every_item(self) -> tuple[str, ...]:
+        """Ids by number, those without ratings last."""
+        return self.items + self.cold_items
+
+    def of_rated(self) -> "Vocabulary":
+        """The same columns without the users and items that have no ratings."""
+        return replace(self, cold_users=(), cold_items=())
 
     def to_json(self) -> bytes:
         """Write the vocabulary; equal vocabularies give equal bytes."""
         document = {"version": _VOCABULARY_VERSION, "users": self.users, "items": self.items}
-        if self.features:
-            document["features"] = self.features
+        document |= {name: getattr(self, name) for name in _OPTIONAL if getattr(self, name)}
         return json.dumps(document, separators=(",", ":")).encode("ascii")
 
     @classmethod
@@ -78,8 +98,8 @@ class Vocabulary:
             raise DamagedArtifactError(
                 "vocabulary", f"is not a vocabulary of version {_VOCABULARY_VERSION}"
             )
-        features = _ids_in(document, "features") if "features" in document else ()
-        return cls(_ids_in(document, "users"), _ids_in(document, "items"), features)
+        further = {name: _ids_in(document, name) for name in _OPTIONAL if name in document}
+        return cls(_ids_in(document, "users"), _ids_in(document, "items"), **further)
 
     def sha256(self) -> str:
         """Fingerprint of the columns: 64 hexadecimal digits."""

@@ -14,11 +14,10 @@ Source:
     and section 5 for the explanation of a score.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
 import numpy as np
-import numpy.typing as npt
 
 from recommender.errors import ShapeMismatchError
 from recommender.features import Float64s, Floats, Integers
@@ -69,11 +68,13 @@ class FoldIn:
 
     Attributes:
         model: the weights; its users are not looked at.
-        gram: ``(k, k)`` float64, ``H'H`` of its item factors.
+        gram: ``(k, k)`` float64, ``H'H`` of the factors of the items that it was trained with.
+        trained: how many items these are, the first ones; the others got their vectors later.
     """
 
     model: PairModel
     gram: Float64s
+    trained: int
 
     def __post_init__(self) -> None:
         _objective_of(self.model)
@@ -84,34 +85,23 @@ class FoldIn:
             raise ShapeMismatchError("Gram matrix", (rank, rank), self.gram.shape)
 
     @classmethod
-    def of(cls, model: PairModel) -> "FoldIn":
+    def of(cls, model: PairModel, trained: int | None = None) -> "FoldIn":
         """Make the Gram matrix of a model.
+
+        Args:
+            model: the weights.
+            trained: how many of its items it was trained with; None for all of them.
 
         Raises:
             ShapeMismatchError: it is no ranking model: it has no objective, or linear terms.
         """
         rank = model.item_factors.shape[1]
         gram = np.zeros((rank, rank))
-        for some in _blocks(model.items, rank):
-            factors = model.item_factors[some].astype(np.float64)
+        trained = model.items if trained is None else trained
+        for some in _blocks(trained, rank):
+            factors = model.item_factors[:trained][some].astype(np.float64)
             gram += factors.T @ factors
-        return cls(model, gram)
-
-    @classmethod
-    def from_arrays(
-        cls, model: PairModel, arrays: Mapping[str, npt.NDArray[np.generic]]
-    ) -> "FoldIn":
-        """Put together what `to_arrays` named.
-
-        Raises:
-            ShapeMismatchError: the arrays are another model's, by their size, or it is no ranking
-                model.
-        """
-        return cls(model, arrays["gram"].astype(np.float64, copy=False))
-
-    def to_arrays(self) -> dict[str, npt.NDArray[np.generic]]:
-        """Name what is worth keeping beside the model."""
-        return {"gram": self.gram}
+        return cls(model, gram, trained)
 
     def user(
         self, items: Integers, weights: Floats, prior: Floats | None = None
@@ -222,7 +212,7 @@ class FoldIn:
     def _penalties(self, counts: Integers) -> Float64s:
         distinct, place = np.unique(counts, return_inverse=True)
         objective = _objective_of(self.model)
-        values = [objective.penalty(count, self.model.items) for count in distinct.tolist()]
+        values = [objective.penalty(count, self.trained) for count in distinct.tolist()]
         return np.array(values)[place]
 
     def _matrices(self, weighted: Float64s, factors: Float64s, counts: Integers) -> Float64s:

@@ -1,6 +1,6 @@
 """A machine over pairs of one user and one item: the weights that lists are made of."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -49,6 +49,16 @@ class PairModel:
     def items(self) -> int:
         """Number of items ``I``."""
         return int(self.item_weights.size)
+
+    def first(self, users: int, items: int) -> "PairModel":
+        """The model of the first users and items alone, without a copy of its weights."""
+        return replace(
+            self,
+            user_weights=self.user_weights[:users],
+            user_factors=self.user_factors[:users],
+            item_weights=self.item_weights[:items],
+            item_factors=self.item_factors[:items],
+        )
 
     def score_pairs(self, users: Integers, items: Integers) -> Float64s:
         """Score pairs, before any link function.

@@ -76,6 +76,8 @@ def load(bucket: str, catalog: str, run_id: str) -> ServedRun:
     usable = _usable(bucket, files, plan)
     ranking = Ranking(**config.get("ranking", {}))
     vocabulary = Vocabulary.from_json(storage.read(bucket, files.vocabulary))
+    offsets = cast("NDArray[np.int64]", seen["offsets"])
+    likes = cast("NDArray[np.int64]", seen["item_likes"])
     return ServedRun(
         run_id=run_id,
         vocabulary=vocabulary,
@@ -83,10 +85,12 @@ def load(bucket: str, catalog: str, run_id: str) -> ServedRun:
         like=_model(bucket, files.factors) if LIKE in usable else None,
         ranking=_model(bucket, files.ranking_factors) if RANKING in usable else None,
         ranks=RANKING in cast("dict[str, object]", plan.get("models", {})),
+        # Who has no ratings has seen nothing, and what has none is liked by nobody.
         seen=SeenItems(
-            cast("NDArray[np.int64]", seen["offsets"]), cast("NDArray[np.int64]", seen["items"])
+            np.pad(offsets, (0, len(vocabulary.cold_users)), mode="edge"),
+            cast("NDArray[np.int64]", seen["items"]),
         ),
-        item_likes=cast("NDArray[np.int64]", seen["item_likes"]),
+        item_likes=np.pad(likes, (0, len(vocabulary.cold_items))),
         like_threshold=float(config["like_threshold"]),
         top_n=int(config["top_n"]),
         features=side_features.read(bucket, files, vocabulary),
@@ -124,7 +128,7 @@ def _usable(bucket: str, files: RunFiles, plan: Mapping[str, object]) -> set[str
 def rated(
     bucket: str, catalog: str, run_id: str, user: int
 ) -> tuple[NDArray[np.int32], NDArray[np.float32]]:
-    """Read what a run's ranking model knows of a user: numbers of items and their weights."""
+    """Read what a run's ranking model knows of a user with ratings: items and their weights."""
     offsets = _rated_offsets(bucket, catalog, run_id)
     arrays = StoredArrays(bucket, RunFiles(catalog, run_id).rated)
     some = int(offsets[user]), int(offsets[user + 1])

@@ -11,4 +11,6 @@ def read(bucket: str, files: RunFiles, vocabulary: Vocabulary) -> SideFeatures:
     if not vocabulary.features:
         return SideFeatures.none(len(vocabulary.users), len(vocabulary.items))
     arrays = storage.read_arrays(bucket, files.features)
-    return SideFeatures.from_arrays(vocabulary.features, arrays)
+    return SideFeatures.from_arrays(
+        vocabulary.features, arrays, vocabulary.cold_users, vocabulary.cold_items
+    )

@@ -22,6 +22,7 @@ from recommender.evaluation.lists import ListSides, WeightedPairs, assess_lists,
 from recommender.evaluation.verdict import Verdict
 from recommender.model import factors
 from recommender.model.artifact import read_artifact
+from recommender.model.cold_start import with_cold
 from recommender.model.folding import fold
 from recommender.model.machine import FactorizationMachine
 from recommender.model.pair_model import PairModel, split_machine
@@ -123,7 +124,7 @@ def evaluate(
         metrics=cast("Mapping[str, float]", facts.get("challenger", {})),
         shards=[
             {**shard, "likes": beside}
-            for shard in shards(len(run.vocabulary.users), USERS_PER_SHARD)
+            for shard in shards(len(run.vocabulary.every_user), USERS_PER_SHARD)
         ],
         lists="new" if promoted and _makes_lists(run, verdicts) else "kept",
         endpoint="update" if LIKE in promoted else "keep",
@@ -148,11 +149,12 @@ def _like(run: _Run, uri: str, facts: dict[str, object]) -> tuple[Verdict, PairM
     config = run.plan.config
     if RANKING in run.plan.models:  # whose lists are judged by the limits on lists
         config = replace(config, gate=config.gate.of_predictions())
-    result = assess(model, run.vocabulary, _sides(run.pairs), config, _champion(run, LIKE))
+    rated = model.first(len(run.vocabulary.users), len(run.vocabulary.items))
+    result = assess(rated, run.vocabulary, _sides(run.pairs), config, _champion(run, LIKE))
     if result.verdict.promoted:
         storage.write_arrays(run.bucket, run.files.factors, factors.to_arrays(model))
     facts |= result.to_dict()
-    return result.verdict, model
+    return result.verdict, rated
 
 
 def _ranking(run: _Run, uri: str, like: PairModel | None, facts: dict[str, object]) -> Verdict:
@@ -171,11 +173,17 @@ def _ranking(run: _Run, uri: str, like: PairModel | None, facts: dict[str, objec
         _champion(run, RANKING),
         like,
     )
+    served, cold = with_cold(
+        result.model, side_features.read(run.bucket, run.files, run.vocabulary)
+    )
     if result.verdict.promoted:
-        arrays = factors.to_arrays(result.model)
+        arrays = factors.to_arrays(served)
         storage.write_arrays(run.bucket, run.files.ranking_factors, arrays)
         _write_rated(run)
-    facts["lists"] = result.to_dict()
+    facts["lists"] = {
+        **result.to_dict(),
+        "coldStart": {noun: one.to_dict() for noun, one in cold.items()},
+    }
     for name in ("ranking", "popularity"):
         facts[name] = figures_of(result.methods[name], run.plan.config.top_n)
     return result.verdict
@@ -266,8 +274,10 @@ def _champion(run: _Run, model: str) -> Champion | None:
         return None
     files = RunFiles(run.files.catalog, run_id)
     key = files.factors if model == LIKE else files.ranking_factors
+    vocabulary = Vocabulary.from_json(storage.read(run.bucket, files.vocabulary)).of_rated()
+    model_there = factors.from_arrays(storage.read_arrays(run.bucket, key))
     return Champion(
         run_id=run_id,
-        vocabulary=Vocabulary.from_json(storage.read(run.bucket, files.vocabulary)),
-        model=factors.from_arrays(storage.read_arrays(run.bucket, key)),
+        vocabulary=vocabulary,
+        model=model_there.first(len(vocabulary.users), len(vocabulary.items)),
     )

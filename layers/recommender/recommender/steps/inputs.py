@@ -232,7 +232,8 @@ def _joined(
         declared = config.features is not None and sheet.noun in config.features
         table = _table(sheet, declared=declared)
         if table is not None and (declared or config.features is None):
-            tables[sheet.noun] = table
+            # A file that knows few of the ratings' ids spells them otherwise: no strangers' file.
+            tables[sheet.noun] = table.of_rated(ids.uses, with_cold=not join.warning)
         if sheet.noun == "item" and (table is None or sheet.has_titles):
             titles = titles_of(sheet)
         joins.append(join)

@@ -9,9 +9,9 @@ import numpy as np
 from factorization_machines.als.observed import observe
 from factorization_machines.als.solver import Settings, Solver
 from factorization_machines.als.threads import Threads
-from factorization_machines.hyperparameters.parsing import parse_hyperparameters
 from factorization_machines.solve import solve
 from recommender.features import FeatureRows
+from recommender.hyperparameters.parsing import parse_hyperparameters
 from recommender.model.objective import ImplicitObjective
 
 from bench.processes import peak_mb

@@ -7,10 +7,10 @@ from pathlib import Path
 
 import numpy as np
 from factorization_machines.gibbs.pairs.sampler import score_plain
-from factorization_machines.hyperparameters.parsing import parse_hyperparameters
 from factorization_machines.solve import solve
 from recommender.evaluation.metrics import regression_metrics
 from recommender.features import FeatureRows, Float32s
+from recommender.hyperparameters.parsing import parse_hyperparameters
 from recommender.model.machine import predict, sigmoid
 
 from bench.movielens import read_ratings, rows_of

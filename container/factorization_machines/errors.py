@@ -3,7 +3,6 @@
 ::
 
     recommender.errors.InputError
-    ├── InvalidHyperparametersError   names, values or combinations that cannot be trained with
     ├── InvalidChannelError           the files of a channel cannot be trained on
     ├── UnsupportedJobError           the job asks for something this image does not do
     └── DivergedError                 the optimiser left the finite numbers
@@ -11,17 +10,7 @@
     └── AccountError                  the account that is to do the work cannot
 """
 
-from collections.abc import Sequence
-
 from recommender.errors import ConfigurationError, InputError
-
-
-class InvalidHyperparametersError(InputError):
-    """Hyperparameters are unknown, missing or out of range; all of them are named at once."""
-
-    def __init__(self, problems: Sequence[str]) -> None:
-        super().__init__("hyperparameters: " + "; ".join(problems))
-        self.problems = tuple(problems)
 
 
 class InvalidChannelError(InputError):

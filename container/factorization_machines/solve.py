@@ -4,11 +4,11 @@ from collections.abc import Callable
 
 import numpy as np
 from recommender.features import FeatureRows, Float32s
+from recommender.hyperparameters.settings import Hyperparameters
+from recommender.hyperparameters.shared import ALS, GIBBS
 
 from factorization_machines.adam.fit import fit
 from factorization_machines.fitted import EpochSummary, Fitted, SweepSummary
-from factorization_machines.hyperparameters.settings import Hyperparameters
-from factorization_machines.hyperparameters.shared import ALS, GIBBS
 
 
 def solve(

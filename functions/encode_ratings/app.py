@@ -9,7 +9,6 @@ from aws_lambda_powertools.utilities.typing import LambdaContext
 from recommender.aws import leases
 from recommender.dataset.encoding import Dataset
 from recommender.errors import MalformedRatingsError, MissingRatingsError
-from recommender.model_names import LIKE
 from recommender.observability import logger, metrics
 from recommender.pipeline.hyperparameters import models_of
 from recommender.pipeline.runs import run_id
@@ -32,7 +31,7 @@ def lambda_handler(event: dict[str, Any], context: LambdaContext) -> dict[str, o
         raise MissingRatingsError(catalog)
     stack = settings.stack_hyperparameters()
     if outcomes.waits_for_ratings(settings.artifacts_bucket, snapshot, refused):
-        inputs.read_catalog(settings.ratings_bucket, snapshot, stack[LIKE])
+        inputs.read_catalog(settings.ratings_bucket, snapshot, stack)
         return {"outcome": "waiting"}
     plan = {"image": settings.training_image, "models": stack}
     files, ended = outcomes.open_run(
@@ -52,7 +51,7 @@ def lambda_handler(event: dict[str, Any], context: LambdaContext) -> dict[str, o
                 settings.artifacts_bucket,
                 snapshot,
                 execution,
-                stack[LIKE],
+                stack,
                 threads,
                 report,
             )

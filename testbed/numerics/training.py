@@ -1,10 +1,10 @@
 """Short ways to fit, for tests of the solvers."""
 
 from factorization_machines.fitted import Fitted
-from factorization_machines.hyperparameters.parsing import parse_hyperparameters
-from factorization_machines.hyperparameters.settings import Hyperparameters
 from factorization_machines.solve import solve
 from recommender.features import FeatureRows, Float32s
+from recommender.hyperparameters.parsing import parse_hyperparameters
+from recommender.hyperparameters.settings import Hyperparameters
 
 
 def hyperparameters_of(rows: FeatureRows, predictor_type: str, **others: object) -> Hyperparameters:

@@ -3,7 +3,7 @@
 import json
 
 import pytest
-from factorization_machines.hyperparameters.parsing import parse_hyperparameters
+from recommender.hyperparameters.parsing import parse_hyperparameters
 
 from bench.train.settings import ADAM, RICH
 from testbed import template

@@ -3,10 +3,10 @@
 import numpy as np
 from recommender.evaluation.metrics import classification_metrics, regression_metrics
 from recommender.features import FeatureRows, Float32s, Floats
+from recommender.hyperparameters.settings import Hyperparameters
 from recommender.model.machine import FactorizationMachine, predict
 
 from factorization_machines.errors import DivergedError
-from factorization_machines.hyperparameters.settings import Hyperparameters
 
 _Labelled = tuple[FeatureRows, Float32s]
 

@@ -6,12 +6,12 @@ from types import ModuleType
 
 import numpy as np
 from recommender.features import FeatureRows, Float32s, Float64s, Integers
+from recommender.hyperparameters.settings import Hyperparameters, Term
 from recommender.model.machine import FactorizationMachine
 
 from factorization_machines.adam.epoch_choice import EpochChoice, split_off
 from factorization_machines.errors import DivergedError
 from factorization_machines.fitted import EpochSummary
-from factorization_machines.hyperparameters.settings import Hyperparameters, Term
 
 
 def fit(

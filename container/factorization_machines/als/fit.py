@@ -6,6 +6,8 @@ from dataclasses import dataclass
 
 import numpy as np
 from recommender.features import FeatureRows, Float32s, Float64s
+from recommender.hyperparameters.als import MOST_SWEEPS
+from recommender.hyperparameters.settings import Hyperparameters, Ranking
 from recommender.model.machine import FactorizationMachine
 from recommender.model.objective import ImplicitObjective
 
@@ -29,8 +31,6 @@ from factorization_machines.als.threads import Threads
 from factorization_machines.errors import DivergedError, InvalidChannelError
 from factorization_machines.fields import Field, Pairs, SideFeatures, find_pairs
 from factorization_machines.fitted import Fitted, SweepSummary
-from factorization_machines.hyperparameters.als import MOST_SWEEPS
-from factorization_machines.hyperparameters.settings import Hyperparameters, Ranking
 
 # Catalogs of as many pairs are searched whole, whatever share of the job that is.
 _SEARCHED_WHOLE = 300_000

@@ -7,6 +7,7 @@ from functools import partial
 
 import numpy as np
 from recommender.features import FeatureRows, Float32s, Float64s
+from recommender.hyperparameters.settings import Hyperparameters
 from recommender.model.machine import FactorizationMachine, LikeLink
 
 from factorization_machines.errors import DivergedError
@@ -28,7 +29,6 @@ from factorization_machines.gibbs.pairs.implicit_features import add_implicit_fe
 from factorization_machines.gibbs.pairs.sampler import PairSampler, sample_probes
 from factorization_machines.gibbs.randomness import RandomState, random_state
 from factorization_machines.gibbs.rows.sampler import RowSampler
-from factorization_machines.hyperparameters.settings import Hyperparameters
 
 # Sweeps from one line of the log to the next.
 _SWEEPS_A_LINE = 10

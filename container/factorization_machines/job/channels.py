@@ -7,11 +7,11 @@ from pathlib import Path
 import numpy as np
 from recommender.errors import DamagedRecordError, ShapeMismatchError
 from recommender.features import FeatureRows, Float32s, with_distinct_columns
+from recommender.hyperparameters.settings import Hyperparameters
 from recommender.recordio.reading import read_rows
 from recommender.recordio.wire import RECORDIO_PROTOBUF
 
 from factorization_machines.errors import InvalidChannelError, UnsupportedJobError
-from factorization_machines.hyperparameters.settings import Hyperparameters
 from factorization_machines.process.paths import Paths
 
 TRAIN, TEST = "train", "test"

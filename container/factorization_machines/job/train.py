@@ -15,14 +15,14 @@ from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 
-from recommender.errors import RecommenderError
+from recommender.errors import InvalidHyperparametersError, RecommenderError
+from recommender.hyperparameters.parsing import parse_hyperparameters
+from recommender.hyperparameters.settings import Hyperparameters
 from recommender.model.artifact import write_model_zip
 from recommender.model.machine import predict
 
-from factorization_machines.errors import InvalidHyperparametersError, UnsupportedJobError
+from factorization_machines.errors import UnsupportedJobError
 from factorization_machines.fitted import Fitted
-from factorization_machines.hyperparameters.parsing import parse_hyperparameters
-from factorization_machines.hyperparameters.settings import Hyperparameters
 from factorization_machines.job.channels import (
     TEST,
     TRAIN,

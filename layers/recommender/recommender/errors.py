@@ -9,6 +9,7 @@
     │   ├── UnsuitableRatingsError    readable, but nothing can be learned from it
     │   ├── MalformedItemsError       items.* cannot be read
     │   ├── InvalidConfigError        config.json breaks its schema
+    │   ├── InvalidHyperparametersError  values that no training job can do anything with
     │   ├── InvalidCatalogNameError   a key or a path names no possible catalog
     │   ├── UnknownCatalogError       nothing serves under that name (yet)
     │   └── InvalidRequestError       an API call that cannot be answered as asked
@@ -106,6 +107,14 @@ class InvalidConfigError(InputError):
     def __init__(self, key: str, path: str, reason: str) -> None:
         super().__init__(f"{key}, at {path}: {reason}")
         self.key, self.path, self.reason = key, path, reason
+
+
+class InvalidHyperparametersError(InputError):
+    """Hyperparameters are unknown, missing or out of range; all of them are named at once."""
+
+    def __init__(self, problems: Sequence[str]) -> None:
+        super().__init__("hyperparameters: " + "; ".join(problems))
+        self.problems = tuple(problems)
 
 
 class InvalidCatalogNameError(InputError):

@@ -3,10 +3,10 @@
 import numpy as np
 import pytest
 from factorization_machines.errors import InvalidChannelError, UnsupportedJobError
-from factorization_machines.hyperparameters.parsing import parse_hyperparameters
 from factorization_machines.job.channels import channels_of_job, read_channel
 from factorization_machines.process.paths import Paths
 from recommender.features import FeatureRows
+from recommender.hyperparameters.parsing import parse_hyperparameters
 from recommender.recordio.writing import write_rows
 
 DIMENSION = 8

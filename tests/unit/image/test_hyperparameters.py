@@ -1,9 +1,9 @@
 """Hyperparameters are taken as the built-in algorithm takes them, and refused all at once."""
 
 import pytest
-from factorization_machines.errors import InvalidHyperparametersError
-from factorization_machines.hyperparameters.parsing import parse_hyperparameters
-from factorization_machines.hyperparameters.settings import Ranking
+from recommender.errors import InvalidHyperparametersError
+from recommender.hyperparameters.parsing import parse_hyperparameters
+from recommender.hyperparameters.settings import Ranking
 
 REQUIRED = {"feature_dim": "2625", "num_factors": "64", "predictor_type": "binary_classifier"}
 

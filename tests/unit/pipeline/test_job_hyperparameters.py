@@ -1,19 +1,26 @@
 """What a training job is given: the stack's, the catalog's, and what follows from the data."""
 
+import json
+
 import numpy as np
 import pytest
 from recommender.catalog.config import CatalogConfig
 from recommender.catalog.gate import Gate
+from recommender.catalog.ranking import Ranking
 from recommender.catalog.side_features import SideFeatures
 from recommender.dataset.vocabulary import Vocabulary
 from recommender.errors import InvalidConfigError
 from recommender.features import FeatureRows
+from recommender.hyperparameters.checking import problem_of
 from recommender.pipeline.hyperparameters import (
     check_limits,
+    check_values,
     job_hyperparameters,
     learns_from_ratings,
     resolve_features,
 )
+
+from testbed import template
 
 GIBBS = {"solver": "gibbs", "num_factors": "16"}
 BUILT_IN = {"num_factors": "64", "epochs": "40"}
@@ -116,3 +123,45 @@ def test_whatever_gibbs_trains_may_be_limited_by_its_likes(kind: str) -> None:
     check_limits("config.json", CatalogConfig(predictor_type=kind, gate=limits), GIBBS)
     chosen = CatalogConfig(predictor_type=kind, gate=limits, hyperparameters=GIBBS)
     check_limits("config.json", chosen, BUILT_IN)
+
+
+@pytest.mark.parametrize(
+    ("stack", "given", "words"),
+    [
+        (GIBBS, {"epochs": "many"}, ["$.hyperparameters.epochs", "'many'", "an integer from 1"]),
+        (BUILT_IN, {"epochs": "0"}, ["$.hyperparameters.epochs", "'0'", "an integer from 1"]),
+        (GIBBS, {"epoch": "3"}, ["$.hyperparameters.epoch", "no such", "epochs"]),
+        (GIBBS, {"solver": "sgd"}, ["$.hyperparameters.solver", "adam or als or gibbs"]),
+        (BUILT_IN, {"patience": "3"}, ["$.hyperparameters.patience", "built-in image", "eps"]),
+    ],
+)
+def test_values_that_no_job_would_take_are_refused_before_there_is_one(
+    stack: dict[str, str], given: dict[str, str], words: list[str]
+) -> None:
+    stacks = {"like": stack, "ranking": {}}
+    with pytest.raises(InvalidConfigError) as refusal:
+        check_values("config.json", CatalogConfig(hyperparameters=given), stacks)
+    for word in words:
+        assert word in str(refusal.value)
+
+
+def test_of_the_ranking_model_the_same_holds() -> None:
+    stacks = {"like": BUILT_IN, "ranking": {"solver": "als"}}
+
+    def config(**given: str) -> CatalogConfig:
+        return CatalogConfig(ranking=Ranking(hyperparameters=given))
+
+    check_values("config.json", config(num_factors="32", search="false"), stacks)
+    with pytest.raises(InvalidConfigError, match=r"ranking.hyperparameters.num_factors: is '0'"):
+        check_values("config.json", config(num_factors="0"), stacks)
+    with pytest.raises(InvalidConfigError, match="no side features"):
+        check_values("config.json", config(feature_strength="3"), stacks)
+
+
+@pytest.mark.parametrize("own_image", [True, False])
+def test_what_the_template_gives_is_taken(*, own_image: bool) -> None:
+    mappings = template.load()["Mappings"]
+    for name in ("Hyperparameters", "RankingHyperparameters"):
+        sets = mappings[name]["OwnImage" if own_image else "BuiltInImage"]
+        given = json.loads(sets["Json"])
+        assert not any(problem_of(*one, own_image=own_image) for one in given.items())

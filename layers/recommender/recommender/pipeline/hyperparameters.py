@@ -12,12 +12,15 @@ from recommender.catalog.side_features import SideFeatures
 from recommender.dataset.encoding import Dataset
 from recommender.dataset.vocabulary import Vocabulary
 from recommender.errors import InvalidConfigError
+from recommender.hyperparameters.checking import problem_of
 from recommender.model_names import LIKE, RANKING
 from recommender.predictor_types import BINARY_CLASSIFIER, REGRESSOR
 
 _LONGEST = 256  # characters of a value that SageMaker takes
 _GIBBS = "gibbs"
 _ALS = "als"
+_SOLVER = "solver"
+_FEATURE_STRENGTH = "feature_strength"
 
 
 def resolve_features(config: CatalogConfig, stack: Mapping[str, str]) -> CatalogConfig:
@@ -61,6 +64,35 @@ def check_limits(key: str, config: CatalogConfig, stack: Mapping[str, str]) -> N
         path, limit = misplaced
         reason = f"{limit:g} is not allowed; {whose} has {', '.join(known)}"
         raise InvalidConfigError(key, f"$.gate.{path}", reason)
+
+
+def check_values(key: str, config: CatalogConfig, stack: Mapping[str, Mapping[str, str]]) -> None:
+    """Refuse hyperparameters of a catalog that no training job could do anything with.
+
+    Args:
+        key: the config's key, for the message.
+        config: the catalog's settings.
+        stack: hyperparameters that every catalog starts from, by model.
+
+    Raises:
+        InvalidConfigError: naming the first of them, and what it may be.
+    """
+    for model, where, given in (
+        (LIKE, "$.hyperparameters", config.hyperparameters),
+        (RANKING, "$.ranking.hyperparameters", config.ranking.hyperparameters),
+    ):
+        own_image = _SOLVER in {**stack[model], **given}
+        for name, value in given.items():
+            problem = problem_of(name, value, own_image=own_image)
+            if problem:
+                raise InvalidConfigError(key, f"{where}.{name}", problem)
+    if float(config.ranking.hyperparameters.get(_FEATURE_STRENGTH, 0)):
+        raise InvalidConfigError(
+            key,
+            f"$.ranking.hyperparameters.{_FEATURE_STRENGTH}",
+            "the ranking model's rows hold no side features: users and items without ratings get "
+            "their vectors from features after training, so leave this out",
+        )
 
 
 def models_of(

@@ -19,7 +19,8 @@ from recommender.errors import (
     MalformedRatingsError,
     MissingRatingsError,
 )
-from recommender.pipeline.hyperparameters import check_limits, resolve_features
+from recommender.model_names import LIKE
+from recommender.pipeline.hyperparameters import check_limits, check_values, resolve_features
 from recommender.pipeline.snapshots import PassedOver, Snapshot, SnapshotFile
 from recommender.ratings.feedback import EXPLICIT
 from recommender.ratings.kinds import is_of_the_other_kind
@@ -64,19 +65,21 @@ class Inputs:
 
 
 def read_catalog(
-    ratings_bucket: str, snapshot: Snapshot, stack: Mapping[str, str]
+    ratings_bucket: str, snapshot: Snapshot, stack: Mapping[str, Mapping[str, str]]
 ) -> tuple[CatalogConfig, list[Sheet]]:
     """Read what stands beside the ratings: the settings, and the side files that are wanted.
 
     Args:
-        stack: the hyperparameters that every catalog starts from.
+        stack: the hyperparameters that every catalog starts from, by model.
 
     Raises:
         InvalidConfigError, MalformedItemsError: see there.
     """
     config = snapshots.settings_of(ratings_bucket, snapshot)
-    check_limits(f"catalogs/{snapshot.catalog}/config.json", config, stack)
-    config = resolve_features(config, stack)
+    key = f"catalogs/{snapshot.catalog}/config.json"
+    check_values(key, config, stack)
+    check_limits(key, config, stack[LIKE])
+    config = resolve_features(config, stack[LIKE])
     return config, _sheets(ratings_bucket, snapshot, config)
 
 
@@ -85,14 +88,14 @@ def read(
     artifacts_bucket: str,
     snapshot: Snapshot,
     execution: str,
-    stack: Mapping[str, str],
+    stack: Mapping[str, Mapping[str, str]],
     threads: Executor | None = None,
     report: Report = silent,
 ) -> Inputs:
     """Read every file of a snapshot, at the version that it names.
 
     Args:
-        stack: the hyperparameters that every catalog starts from.
+        stack: the hyperparameters that every catalog starts from, by model.
         threads: parse rating files, a few blocks ahead of each other.
         report: is told how far it has come.
 
@@ -156,7 +159,7 @@ def read(
         told = first.reason + others + more
         raise MalformedRatingsError(first.key, first.line, told, leaves_others=usable > 0)
     settled = config.known_to_be(config_key, kind.feedback)
-    check_limits(config_key, settled, stack)
+    check_limits(config_key, settled, stack[LIKE])
     parts = (PassedOver(file.key, "has no rows") for file, _ in without_rows)
     passed_over = (*snapshot.passed_over, *parts)
     titles, side_tables, joins = _joined(sheets, config, rows)

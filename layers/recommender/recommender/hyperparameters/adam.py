@@ -24,7 +24,7 @@ Source:
     SageMaker developer guide, "Factorization Machines Hyperparameters".
 """
 
-from factorization_machines.hyperparameters.kinds import Choice, Integer, Kind, Number
+from recommender.hyperparameters.kinds import Choice, Integer, Kind, Number
 
 INIT_METHODS = ("normal", "uniform", "constant")
 TERMS = ("bias", "linear", "factors")

@@ -10,7 +10,7 @@
   the train channel alone.
 """
 
-from factorization_machines.hyperparameters.kinds import Choice, Integer, Kind, Sizes
+from recommender.hyperparameters.kinds import Choice, Integer, Kind, Sizes
 
 TABLE: tuple[Kind, ...] = (
     Integer("draws", "200", 1, 10_000),

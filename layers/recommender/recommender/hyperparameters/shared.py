@@ -11,9 +11,8 @@ Our own, none of which changes anything unless it is given:
   model how they become probabilities of a like (gibbs).
 """
 
+from recommender.hyperparameters.kinds import Choice, Integer, Kind, Number
 from recommender.predictor_types import PREDICTOR_TYPES
-
-from factorization_machines.hyperparameters.kinds import Choice, Integer, Kind, Number
 
 ADAM, ALS, GIBBS = "adam", "als", "gibbs"
 

@@ -3,11 +3,10 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from recommender.errors import InvalidHyperparametersError
+from recommender.hyperparameters import adam, als, gibbs, shared
+from recommender.hyperparameters.kinds import sizes_of
 from recommender.predictor_types import BINARY_CLASSIFIER
-
-from factorization_machines.errors import InvalidHyperparametersError
-from factorization_machines.hyperparameters import adam, als, gibbs, shared
-from factorization_machines.hyperparameters.kinds import sizes_of
 
 _BEFORE_RANKING = (*shared.TABLE, *adam.TABLE, *gibbs.TABLE)
 

@@ -21,7 +21,7 @@ pair add up.
   linear map of their features, which is held down as if by so many further users or items.
 """
 
-from factorization_machines.hyperparameters.kinds import Choice, Integer, Kind, Number
+from recommender.hyperparameters.kinds import Choice, Integer, Kind, Number
 
 NUM_FACTORS = "64"
 """Where they are neither given nor chosen."""

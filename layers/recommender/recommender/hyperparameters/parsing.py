@@ -2,13 +2,12 @@
 
 from collections.abc import Mapping
 
+from recommender.errors import InvalidHyperparametersError
+from recommender.hyperparameters.adam import TERMS
+from recommender.hyperparameters.kinds import sizes_of
+from recommender.hyperparameters.settings import TABLE, Hyperparameters, settings_of
+from recommender.hyperparameters.shared import ADAM, ALS, GIBBS, REQUIRED
 from recommender.predictor_types import BINARY_CLASSIFIER, REGRESSOR
-
-from factorization_machines.errors import InvalidHyperparametersError
-from factorization_machines.hyperparameters.adam import TERMS
-from factorization_machines.hyperparameters.kinds import sizes_of
-from factorization_machines.hyperparameters.settings import TABLE, Hyperparameters, settings_of
-from factorization_machines.hyperparameters.shared import ADAM, ALS, GIBBS, REQUIRED
 
 # SageMaker's tuner adds this to every job that it starts; it says nothing about the training.
 _SET_BY_THE_SERVICE = frozenset({"_tuning_objective_metric"})

@@ -97,8 +97,11 @@ class SageMaker:
             self.jobs[job]["FailureReason"] = reason
 
     def settle(self, endpoint: str) -> None:
-        """Let an endpoint come into service with what it was told last."""
+        """Let an endpoint come into service with what it was told last, or go if it was deleted."""
         facts = self.endpoints[endpoint]
+        if facts["EndpointStatus"] == "Deleting":
+            del self.endpoints[endpoint]
+            return
         pending = facts.pop("PendingDeploymentSummary", None)
         if pending:
             facts["EndpointConfigName"] = pending["EndpointConfigName"]

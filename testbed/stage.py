@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, cast
 import boto3
 from aws_lambda_powertools.utilities.typing import LambdaContext
 from botocore.awsrequest import AWSResponse
+from botocore.compat import HTTPHeaders
 from botocore.model import OperationModel
 from moto import mock_aws
 from moto.core.base_backend import BackendDict
@@ -275,6 +276,7 @@ def _session() -> boto3.Session:
     ask = cast("Callable[..., None]", _ask_sagemaker)
     session.events.register("before-call.sagemaker", ask)
     session.events.register("before-call.sagemaker-runtime", ask)
+    session.events.register("before-call.s3.PutObject", _check_condition)
     session.events.register("after-call", _record)
     return session
 
@@ -291,6 +293,28 @@ def _ask_sagemaker(
     model: OperationModel, context: Mapping[str, Any], **_: object
 ) -> tuple[AWSResponse, dict[str, Any]]:
     return _watching[-1].sagemaker.answer(model, context["parameters"])
+
+
+def _check_condition(
+    context: Mapping[str, Any], **_: object
+) -> tuple[AWSResponse, dict[str, Any]] | None:
+    """Refuse a write whose condition does not hold, of which moto knows nothing."""
+    asked = context["parameters"]
+    wanted, none = asked.get("IfMatch"), asked.get("IfNoneMatch")
+    if wanted is None and none is None:
+        return None
+    there = {
+        one["Key"]: one["ETag"]
+        for one in _own_clients()[0]
+        .list_objects_v2(Bucket=asked["Bucket"], Prefix=asked["Key"])
+        .get("Contents", [])
+    }
+    found = there.get(asked["Key"])
+    if found == wanted if wanted is not None else found is None:
+        return None
+    answer = AWSResponse("https://s3", 412, HTTPHeaders(), None)
+    error = {"Code": "PreconditionFailed", "Message": "At least one of the conditions failed"}
+    return answer, {"Error": error, "ResponseMetadata": {"HTTPStatusCode": 412}}
 
 
 def _record(

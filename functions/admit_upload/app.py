@@ -1,4 +1,4 @@
-"""EventBridge: a file came or went, or a run ended without its last step. Look again, once."""
+"""EventBridge: a file came or went, a run ended without its last step, or it is time to look."""
 
 import json
 import os
@@ -17,8 +17,12 @@ from recommender.steps import admission
 @logger.inject_lambda_context
 @metrics.log_metrics
 def lambda_handler(event: dict[str, Any], context: LambdaContext) -> dict[str, object]:  # noqa: ARG001
-    """Admit an upload or a deletion to a run, or free the catalog of an abandoned one."""
+    """Admit an upload or a deletion to a run, or see to catalogs whose runs failed."""
     settings = AdmitUploadSettings.from_environ(os.environ)
+    if event["source"] == "aws.events":
+        seen_to = admission.look_after(settings)
+        metrics.add_metric("RunsTriedAgain", MetricUnit.Count, len(seen_to))
+        return {"seenTo": seen_to}
     if event["source"] == "aws.states":
         detail = event["detail"]
         catalog = json.loads(detail["input"]).get("catalog")

@@ -7,6 +7,7 @@ from aws_lambda_powertools.metrics import MetricUnit
 from aws_lambda_powertools.utilities.typing import LambdaContext
 from recommender.aws import leases, sagemaker
 from recommender.aws.storage import uri
+from recommender.errors import LeaseLostError
 from recommender.observability import logger, metrics
 from recommender.pipeline import jobs
 from recommender.pipeline.run_files import RunFiles
@@ -47,6 +48,12 @@ def lambda_handler(event: dict[str, Any], context: LambdaContext) -> dict[str, o
             },
         )
     )
+    try:
+        # Another run may have taken over since: it cannot have seen this job.
+        leases.check_held(settings.state_table, files.catalog, event["execution"])
+    except LeaseLostError:
+        sagemaker.stop_training_job(name)
+        raise
     metrics.add_metric("TrainingJobsStarted", MetricUnit.Count, 1)
     return {
         "trainingJobName": name,

@@ -40,6 +40,8 @@ def lambda_handler(event: dict[str, Any], context: LambdaContext) -> dict[str, o
     )
     leases.check_held(settings.state_table, files.catalog, event["execution"])
     sagemaker.ensure_endpoint(endpoint, name)
+    # If another run took over meanwhile, its last step finds the endpoint moved and sets it right.
+    leases.check_held(settings.state_table, files.catalog, event["execution"])
     return {
         "endpointName": endpoint,
         "endpointConfigName": name,

@@ -14,7 +14,8 @@ from typing import Any
 
 import pytest
 from botocore.exceptions import ClientError
-from recommender.aws import storage
+from recommender.aws import leases, storage
+from recommender.errors import LeaseLostError
 
 from functions.admit_upload import app as admit_upload
 from functions.predict import app as predict
@@ -29,6 +30,7 @@ from testbed.template import ACCOUNT, REGION
 TABLE = {
     "AdmitUpload": {
         "dynamodb:GetItem",
+        "dynamodb:Scan",
         "dynamodb:UpdateItem",
         "sagemaker:StopTrainingJob",
         "sns:Publish",
@@ -45,6 +47,7 @@ TABLE = {
         "s3:PutObject",
     },
     "StartTraining": {
+        "dynamodb:GetItem",
         "dynamodb:UpdateItem",
         "iam:PassRole",
         "s3:GetObject",
@@ -52,6 +55,7 @@ TABLE = {
         "sagemaker:AddTags",
         "sagemaker:CreateTrainingJob",
         "sagemaker:DescribeTrainingJob",
+        "sagemaker:StopTrainingJob",
     },
     "CheckTraining": {
         "sagemaker:DescribeTrainingJob",
@@ -88,7 +92,10 @@ TABLE = {
         "s3:GetObject",
         "s3:ListBucket",
         "s3:PutObject",
+        "sagemaker:DeleteEndpoint",
+        "sagemaker:DescribeEndpoint",
         "sagemaker:StopTrainingJob",
+        "sagemaker:UpdateEndpoint",
         "sns:Publish",
         "states:StartExecution",
     },
@@ -162,6 +169,7 @@ def everything(stage: Stage) -> None:
     uploads(stage)
     runs_that_end_well(stage)
     runs_that_end_badly(stage)
+    endpoints_that_were_moved(stage)
     an_upload_that_breaks_off(stage)
     retries(stage)
     questions(stage)
@@ -217,6 +225,33 @@ def runs_that_end_badly(stage: Stage) -> None:
         job["CreationTime"] -= timedelta(days=9)
 
     run(stage, admit(stage)["execution"], Outside(stage, trains=overdue))
+
+
+def endpoints_that_were_moved(stage: Stage) -> None:
+    """A late step moves the endpoint back; a job is started late; the like model is given up."""
+    done = run(stage, admit(stage)["execution"])
+    serving = stage.sagemaker.endpoints[ENDPOINT]
+    (before, *_) = (
+        name for name in stage.sagemaker.configs if name != serving["EndpointConfigName"]
+    )
+    (variant,) = stage.sagemaker.configs[before]["ProductionVariants"]
+    variants = [{"VariantName": variant["VariantName"]}]
+    serving |= {"EndpointConfigName": before, "ProductionVariants": variants}
+    run(stage, admit(stage)["execution"])  # nothing new
+    stage.sagemaker.settle(ENDPOINT)
+    late = {"catalog": "films", "execution": "another", "runId": done.data["encoding"]["runId"]}
+    late |= {"model": "like", "pollSeconds": 30}
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(leases, "note_training_job", lambda *_: None)
+        with pytest.raises(LeaseLostError):
+            stage.run("StartTraining", STEPS["StartTraining"], late)
+    look_after = {"source": "aws.events", "detail": {}}
+    stage.run("AdmitUpload", admit_upload.lambda_handler, look_after)
+    for config in ('{"models": ["ranking"]}', "{}"):
+        stage.upload("catalogs/films/config.json", config)
+        run(stage, admit(stage)["execution"])
+        if stage.sagemaker.endpoints[ENDPOINT]["EndpointStatus"] == "Deleting":
+            stage.sagemaker.settle(ENDPOINT)
 
 
 def an_upload_that_breaks_off(stage: Stage) -> None:

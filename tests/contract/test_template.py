@@ -5,6 +5,7 @@ from dataclasses import fields
 from typing import Any
 
 import pytest
+from recommender.aws import leases
 from recommender.pipeline import settings
 
 from functions.predict import app as predict
@@ -172,7 +173,8 @@ def test_roles_have_no_managed_policies() -> None:
         assert "ManagedPolicyArns" not in role["Properties"]
 
 
-@pytest.mark.parametrize("rule", RULES)
+# The next look is as good as one that was lost.
+@pytest.mark.parametrize("rule", sorted(set(RULES) - {"LookAfterRule"}))
 def test_an_event_that_cannot_be_delivered_is_tried_for_a_day_and_then_kept(rule: str) -> None:
     targets = RULES[rule]["Properties"]["Targets"]
     assert targets
@@ -192,6 +194,8 @@ def test_a_rule_may_call_its_target_and_keep_what_it_could_not_deliver(rule: str
         for one in template.resources("AWS::Lambda::Permission").values()
     ]
     assert callers.count(arn) == 1
+    if "DeadLetterConfig" not in RULES[rule]["Properties"]["Targets"][0]:
+        return
     (letters,) = (one for owner, one in POLICIES if owner == "DeadLettersPolicy")
     assert arn in letters.condition["ArnEquals"]["aws:SourceArn"]
 
@@ -214,6 +218,11 @@ def test_every_end_of_a_run_other_than_success_is_listened_to() -> None:
     assert pattern["detail"]["stateMachineArn"] == [
         template.environment("AdmitUpload")["STATE_MACHINE_ARN"]
     ]
+
+
+def test_failed_runs_are_looked_after_within_the_shortest_pause() -> None:
+    schedule = RULES["LookAfterRule"]["Properties"]["ScheduleExpression"]
+    assert schedule == f"rate({leases.RETRY_PAUSES[0] // 60} minutes)"
 
 
 def test_what_was_delivered_and_not_handled_is_kept_too() -> None:

@@ -1,5 +1,6 @@
 """Who runs next: the lease and Step Functions together, with either failing in between."""
 
+import time
 from dataclasses import replace
 
 import pytest
@@ -231,3 +232,74 @@ def test_people_are_told_of_an_abandoned_run_once(
         "execution": dead,
         "run": "run-7",
     }
+
+
+def failed(stage: Stage, settings: AdmitUploadSettings, execution: str) -> None:
+    admission.hand_on("films", execution, settings.state_machine_arn, settings, try_again=True)
+    stage.end(execution, "FAILED")
+
+
+def at(monkeypatch: pytest.MonkeyPatch, seconds: float) -> None:
+    monkeypatch.setattr(time, "time", lambda: seconds)
+
+
+def test_a_failed_run_is_tried_again_after_growing_pauses_and_then_no_more(
+    stage: Stage, settings: AdmitUploadSettings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    now = 1_800_000_000.0
+    at(monkeypatch, now)
+    failed(stage, settings, admitted(settings))
+    for pause in leases.RETRY_PAUSES:
+        at(monkeypatch, now + pause - 1)
+        assert admission.look_after(settings) == []
+        now += pause
+        at(monkeypatch, now)
+        assert admission.look_after(settings) == ["films"]
+        (execution,) = running(stage)
+        assert admission.look_after(settings) == []  # it runs
+        failed(stage, settings, execution)
+    at(monkeypatch, now + 1e9)
+    assert admission.look_after(settings) == []
+
+
+def test_an_upload_begins_to_count_anew_and_so_does_a_run_that_ends_well(
+    stage: Stage, settings: AdmitUploadSettings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    at(monkeypatch, 1_800_000_000.0)
+    for _ in range(6):
+        failed(stage, settings, admitted(settings))  # each an upload of its own
+    assert float(stage.lease()["retry_at"]) == 1_800_000_000 + leases.RETRY_PAUSES[0]
+    execution = admitted(settings)
+    admission.hand_on("films", execution, settings.state_machine_arn, settings)
+    assert not {"retry_at", "failures"} & set(stage.lease())
+
+
+def test_what_arrived_during_a_run_that_failed_is_looked_at_at_once(
+    stage: Stage, settings: AdmitUploadSettings
+) -> None:
+    execution = admitted(settings)
+    admission.admit("films", settings)
+    failed(stage, settings, execution)
+    assert len(running(stage)) == 1
+    assert "retry_at" not in stage.lease()
+
+
+@pytest.mark.parametrize("status", ["ABORTED", "TIMED_OUT"])
+def test_a_run_whose_end_nobody_told_of_is_found_and_tried_again(
+    stage: Stage, settings: AdmitUploadSettings, status: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    at(monkeypatch, 1_800_000_000.0)
+    stage.end(admitted(settings), status)
+    assert admission.look_after(settings) == ["films"]
+    at(monkeypatch, 1_800_000_000.0 + leases.RETRY_PAUSES[0])
+    assert admission.look_after(settings) == ["films"]
+    assert len(running(stage)) == 1
+
+
+def test_an_admission_that_died_before_it_started_its_run_is_made_good(
+    stage: Stage, settings: AdmitUploadSettings
+) -> None:
+    name = leases.take(settings.state_table, leases.read(settings.state_table, "films"))
+    assert running(stage) == []
+    assert admission.look_after(settings) == ["films"]
+    assert running(stage) == [name]

@@ -4,9 +4,11 @@ The item's attributes: ``owner`` (name of the execution that holds it; absent wh
 (grows with every owner), ``dirty`` (something arrived since the owner looked at the bucket),
 ``run_id`` and ``training_jobs`` (what to clean up after), ``progress`` (how far the owner's
 encoding has come, for people to look at), ``predecessor`` and ``ended_run`` (who gave the lease
-back last, and its run: a last step that is repeated finds what it did).
+back last, and its run: a last step that is repeated finds what it did), ``failures`` (how many runs
+have failed one after the other) and ``retry_at`` (when another one is to try; absent when none is).
 """
 
+import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -22,6 +24,8 @@ if TYPE_CHECKING:
 
 _RECORD = "lease"
 _ATTEMPTS = 10
+RETRY_PAUSES = (300, 1_200, 4_800, 19_200)
+"""Seconds from a failed run to the next try, the first, the second and so on; then nobody tries."""
 
 
 @dataclass(frozen=True)
@@ -36,6 +40,8 @@ class Lease:
     run_id: str | None
     training_jobs: tuple[str, ...]
     ended_run: str | None = None
+    failures: int = 0
+    retry_at: float | None = None
 
     def run_of(self, execution: str) -> str | None:
         """The run that an execution makes, or made before it gave the lease back."""
@@ -48,8 +54,30 @@ def read(table: str, catalog: str) -> Lease:
     """Read the lease as it is now (a consistent read)."""
     with passing_troubles("dynamodb:GetItem"):
         item = dynamodb().get_item(TableName=table, Key=_key(catalog), ConsistentRead=True)
-    values = item.get("Item", {})
+    return _lease(catalog, item.get("Item", {}))
 
+
+def every(table: str) -> list[Lease]:
+    """Read the leases of all catalogs."""
+    found = []
+    with passing_troubles("dynamodb:Scan"):
+        pages = (
+            dynamodb()
+            .get_paginator("scan")
+            .paginate(
+                TableName=table,
+                ConsistentRead=True,
+                FilterExpression="#record = :lease",
+                ExpressionAttributeNames={"#record": "record"},
+                ExpressionAttributeValues={":lease": _text(_RECORD)},
+            )
+        )
+        for page in pages:
+            found += [_lease(item["catalog"]["S"], item) for item in page["Items"]]
+    return found
+
+
+def _lease(catalog: str, values: "Mapping[str, AttributeValueTypeDef]") -> Lease:
     def text(name: str) -> str | None:
         return values[name]["S"] if name in values else None
 
@@ -62,11 +90,17 @@ def read(table: str, catalog: str) -> Lease:
         run_id=text("run_id"),
         training_jobs=tuple(sorted(values.get("training_jobs", {}).get("SS", ()))),
         ended_run=text("ended_run"),
+        failures=int(values["failures"]["N"]) if "failures" in values else 0,
+        retry_at=float(values["retry_at"]["N"]) if "retry_at" in values else None,
     )
 
 
-def take(table: str, found: Lease) -> str | None:
+def take(table: str, found: Lease, *, tries_again: bool = False) -> str | None:
     """Take a lease as it was found, free or with an owner known to be dead.
+
+    Args:
+        tries_again: nothing arrived, a run that failed is repeated. Else failures are counted anew:
+            what arrived may well be what was missing.
 
     Returns:
         The new owner's name, which is the name of the execution to start, or None when somebody
@@ -84,7 +118,8 @@ def take(table: str, found: Lease) -> str | None:
         table,
         found.catalog,
         "SET #owner = :new, fence = :next, dirty = :no "
-        "REMOVE predecessor, ended_run, run_id, training_jobs, progress",
+        "REMOVE predecessor, ended_run, run_id, training_jobs, progress, retry_at"
+        + ("" if tries_again else ", failures"),
         condition,
         values,
     )
@@ -159,10 +194,13 @@ def check_held(table: str, catalog: str, owner: str) -> Lease:
     return lease
 
 
-def give_back(table: str, catalog: str, owner: str) -> str | None:
+def give_back(table: str, catalog: str, owner: str, *, try_again: bool = False) -> str | None:
     """Free the lease, or hand it to a next run when something arrived meanwhile.
 
     Safe to repeat: a second call finds what the first one did.
+
+    Args:
+        try_again: the run failed of something that may pass; after a pause another is to try.
 
     Returns:
         Name of the execution to start next, or None.
@@ -173,14 +211,25 @@ def give_back(table: str, catalog: str, owner: str) -> str | None:
             return None
         if lease.owner != owner:
             return lease.owner if lease.predecessor == owner else None
-        ended = "predecessor = :owner, ended_run = :run REMOVE run_id, training_jobs, progress"
         values = {":owner": _text(owner), ":run": _text(lease.run_id or owner)}
+        ended = "predecessor = :owner, ended_run = :run"
+        removed = "run_id, training_jobs, progress"
+        if try_again:
+            ended, values = (
+                f"{ended}, failures = :count",
+                {
+                    **values,
+                    ":count": _number(lease.failures + 1),
+                },
+            )
+        else:
+            removed += ", failures"
         if lease.dirty:
             name = _execution_name(catalog, lease.fence + 1)
             handed_on = _update(
                 table,
                 catalog,
-                f"SET #owner = :new, fence = :next, dirty = :no, {ended}",
+                f"SET #owner = :new, fence = :next, dirty = :no, {ended} REMOVE {removed}",
                 "#owner = :owner AND dirty = :yes",
                 {
                     **values,
@@ -192,10 +241,20 @@ def give_back(table: str, catalog: str, owner: str) -> str | None:
             )
             if handed_on:
                 return name
-        elif _update(
+            continue
+        if try_again and lease.failures < len(RETRY_PAUSES):
+            pause = RETRY_PAUSES[lease.failures]
+            ended, values = (
+                f"{ended}, retry_at = :at",
+                {
+                    **values,
+                    ":at": _number(round(time.time()) + pause),
+                },
+            )
+        if _update(
             table,
             catalog,
-            f"SET {ended}, #owner",
+            f"SET {ended} REMOVE {removed}, #owner",
             "#owner = :owner AND dirty = :no",
             {**values, ":no": _flag(value=False)},
         ):
@@ -209,12 +268,14 @@ def admit(
     *,
     status: Callable[[str], str | None],
     abandon: Callable[[Lease], None],
+    tries_again: bool = False,
 ) -> tuple[str, bool]:
     """Find the execution that will look at the bucket after this call.
 
     Args:
         status: the state of an execution by its name, None when it never started.
         abandon: cleans up after a dead owner, before its lease is taken.
+        tries_again: nothing arrived, see `take`.
     Returns:
         Its name, and whether it must be started (again: starting twice is harmless).
     """
@@ -230,7 +291,7 @@ def admit(
                 # Taken, but not started yet, by an admission that may have died in between.
                 return lease.owner, True
             abandon(lease)
-        name = take(table, lease)
+        name = take(table, lease, tries_again=tries_again)
         if name is not None:
             return name, True
     raise ServiceUnavailableError("lease", f"catalog {catalog} changes too fast")

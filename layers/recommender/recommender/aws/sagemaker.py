@@ -129,6 +129,22 @@ def ensure_endpoint(name: str, config: str) -> None:
         raise EndpointBusyError(name, status)
 
 
+def move_back(name: str, config: str) -> None:
+    """Let an endpoint that is in service serve a config that it served before."""
+    with passing_troubles("sagemaker:UpdateEndpoint"):
+        sagemaker().update_endpoint(EndpointName=name, EndpointConfigName=config)
+
+
+def delete_endpoint(name: str) -> None:
+    """Delete an endpoint; one that is not there, or goes already, is as good."""
+    with passing_troubles("sagemaker:DeleteEndpoint"):
+        try:
+            sagemaker().delete_endpoint(EndpointName=name)
+        except ClientError as error:
+            if not _refused(error):
+                raise
+
+
 def _training_facts(job: Mapping[str, object]) -> dict[str, object]:
     data = job["InputDataConfig"]
     assert isinstance(data, list)  # noqa: S101  # both the request's and the answer's model say so

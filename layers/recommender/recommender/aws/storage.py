@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 CHUNK_BYTES = 8 << 20
 PART_BYTES = 16 << 20  # S3 takes 10,000 parts: 160 GB an object
 _ABSENT = frozenset({"NoSuchKey", "404", "NotFound"})
+_CHANGED = frozenset({"PreconditionFailed", "ConditionalRequestConflict", "NoSuchKey", "412"})
 
 
 def uri(bucket: str, key: str) -> str:
@@ -137,6 +138,55 @@ def read_json_if_there(bucket: str, key: str) -> dict[str, object] | None:
     """Read a JSON object, or learn that there is none."""
     data = read_if_there(bucket, key)
     return None if data is None else cast("dict[str, object]", json.loads(data))
+
+
+@dataclass(frozen=True)
+class Found:
+    """A JSON object as it was found, so that it can be replaced if it still is.
+
+    Attributes:
+        value: what it holds; None if there is no such object.
+        etag: S3's mark of it.
+    """
+
+    value: dict[str, object] | None
+    etag: str
+
+
+def find_json(bucket: str, key: str) -> Found:
+    """Read a JSON object together with S3's mark of it."""
+    with passing_troubles("s3:GetObject"):
+        try:
+            answer = s3().get_object(Bucket=bucket, Key=key)
+            data = answer["Body"].read()
+        except ClientError as error:
+            if error_code(error) in _ABSENT:
+                return Found(None, "")
+            raise
+    return Found(cast("dict[str, object]", json.loads(data)), answer["ETag"])
+
+
+def replace_json(bucket: str, key: str, found: Found, value: object) -> bool:
+    """Write a JSON object in place of the one that was found.
+
+    Returns:
+        False if somebody else was faster: then nothing was written.
+    """
+    as_found: dict[str, str] = {"IfMatch": found.etag} if found.etag else {"IfNoneMatch": "*"}
+    with passing_troubles("s3:PutObject"):
+        try:
+            s3().put_object(
+                Bucket=bucket,
+                Key=key,
+                Body=json_bytes(value),
+                ContentType="application/json",
+                **as_found,  # type: ignore[arg-type]
+            )
+        except ClientError as error:
+            if error_code(error) in _CHANGED:
+                return False
+            raise
+    return True
 
 
 def write(bucket: str, key: str, data: bytes, content_type: str) -> str:

@@ -15,6 +15,10 @@ WITHOUT_RECORD = frozenset({"unchanged", "waiting"})
 
 # Lambda ends a function that outgrows its memory from outside, and says no more than that.
 _KILLED = frozenset({"Runtime.ExitError", "Runtime.OutOfMemory"})
+_LASTING = frozenset(
+    {"ConflictingResourceError", "MissingSettingsError", "NoRoomError", "TrainingStoppedError"}
+)
+_ASKED = "ClientError"
 _OUT_OF_MEMORY = "as a rule it ran out of memory; that of the encoder is EncodeMemoryMB"
 
 
@@ -39,6 +43,18 @@ class RunError:
         if kind in _KILLED and "signal: killed" in str(message):
             message = f"{message} ({_OUT_OF_MEMORY})"
         return cls(kind, str(message))
+
+
+def may_pass(error: RunError | None) -> bool:
+    """Whether a run that failed so may do better later, with nothing changed.
+
+    A job that says itself that it was asked for something impossible, one that somebody stopped,
+    settings and names that are wrong, and too little room will not.
+    """
+    if error is None:
+        return True
+    lasting = error.type in _LASTING
+    return not lasting and not (error.type == "TrainingFailedError" and _ASKED in error.message)
 
 
 def manifest(

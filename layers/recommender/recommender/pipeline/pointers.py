@@ -72,6 +72,9 @@ class Pointer:
     def moved(cls, record: Mapping[str, object], before: "Pointer | None") -> "Pointer":
         """Point at what a promoted run brings, and at what served before for the rest.
 
+        A catalog that trains no like model any more, such as one whose ratings have become events,
+        serves none: the old one would know nothing of what came since.
+
         Args:
             record: the run's manifest.
             before: where the pointer stood.
@@ -81,10 +84,11 @@ class Pointer:
         models = evaluation["models"]
         promoted = {name for name in models if models[name]["verdict"] == "promoted"}
         endpoint = cast("Mapping[str, str]", record.get("endpoint", {}))
-        like = before.like if before else None
         ranking = before.ranking if before else None
-        name = before.endpoint_name if before else None
-        config = before.endpoint_config_name if before else None
+        like = name = config = None
+        if before and LIKE in cast("Mapping[str, object]", record.get("models", {LIKE: {}})):
+            like, name = before.like, before.endpoint_name
+            config = before.endpoint_config_name
         return cls(
             cast("str", record["catalog"]),
             run_id,

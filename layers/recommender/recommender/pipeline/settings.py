@@ -144,6 +144,7 @@ class FinishRunSettings(Settings):
 
     state_table: str
     artifacts_bucket: str
+    resource_prefix: str
     notice_topic_arn: str
     settle_seconds: int
     poll_seconds: int

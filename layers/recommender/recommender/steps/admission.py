@@ -1,5 +1,6 @@
 """Who runs next: the lease and Step Functions together."""
 
+import time
 from collections.abc import Mapping
 
 from recommender.aws import leases, notices, sagemaker, states
@@ -7,8 +8,15 @@ from recommender.pipeline.runs import execution_input
 from recommender.pipeline.settings import AdmitUploadSettings, FinishRunSettings
 
 
-def admit(catalog: str, settings: AdmitUploadSettings) -> tuple[str, bool]:
+def admit(
+    catalog: str, settings: AdmitUploadSettings, *, tries_again: bool = False
+) -> tuple[str, bool]:
     """See to it that an execution looks at the catalog's files after this call.
+
+    Args:
+        catalog: the catalog's name.
+        settings: where the lease and the state machine are.
+        tries_again: nothing arrived, a run that failed is repeated.
 
     Returns:
         The execution's name, and whether this call started it.
@@ -19,6 +27,7 @@ def admit(catalog: str, settings: AdmitUploadSettings) -> tuple[str, bool]:
         catalog,
         status=lambda name: states.execution_status(machine, name),
         abandon=_clean_up,
+        tries_again=tries_again,
     )
     if must_start:
         _start(machine, execution, catalog, settings)
@@ -47,7 +56,7 @@ def free_abandoned(catalog: str, execution: str, settings: AdmitUploadSettings) 
         _clean_up(lease)
     elif lease.predecessor != execution:
         return False
-    hand_on(catalog, execution, settings.state_machine_arn, settings)
+    hand_on(catalog, execution, settings.state_machine_arn, settings, try_again=True)
     if abandoned:
         notices.publish(
             settings.notice_topic_arn,
@@ -62,18 +71,52 @@ def free_abandoned(catalog: str, execution: str, settings: AdmitUploadSettings) 
     return abandoned
 
 
+def look_after(settings: AdmitUploadSettings) -> list[str]:
+    """See to catalogs that nobody else would: after a failure, or when an event was lost.
+
+    A run that failed of something that may pass is tried again once its pause is over. A run that
+    ended without its last step, and one that was admitted and never started, are found by asking.
+
+    Returns:
+        The catalogs for which something was done.
+    """
+    seen_to = []
+    for lease in leases.every(settings.state_table):
+        if lease.owner is not None:
+            status = states.execution_status(settings.state_machine_arn, lease.owner)
+            if status is None:
+                _start(settings.state_machine_arn, lease.owner, lease.catalog, settings)
+            elif status == "RUNNING" or not free_abandoned(lease.catalog, lease.owner, settings):
+                continue
+        elif lease.retry_at is None or lease.retry_at > time.time():
+            continue
+        else:
+            admit(lease.catalog, settings, tries_again=True)
+        seen_to.append(lease.catalog)
+    return seen_to
+
+
 def hand_on(
     catalog: str,
     execution: str,
     state_machine_arn: str,
     settings: AdmitUploadSettings | FinishRunSettings,
+    *,
+    try_again: bool = False,
 ) -> str | None:
     """Give the lease back, and start the next run if something arrived meanwhile.
+
+    Args:
+        catalog: the catalog's name.
+        execution: who gives it back.
+        state_machine_arn: what the next run is an execution of.
+        settings: where the lease is.
+        try_again: the run failed of something that may pass.
 
     Returns:
         The next execution's name, or None.
     """
-    following = leases.give_back(settings.state_table, catalog, execution)
+    following = leases.give_back(settings.state_table, catalog, execution, try_again=try_again)
     if following is not None:
         _start(state_machine_arn, following, catalog, settings)
     return following

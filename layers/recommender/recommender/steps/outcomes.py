@@ -105,6 +105,11 @@ def record_outcome(
     return record
 
 
+def record_of(bucket: str, files: RunFiles) -> dict[str, object]:
+    """Read the record that a run has already."""
+    return storage.read_json(bucket, files.manifest)
+
+
 def _by_model(state: Mapping[str, object]) -> dict[str, object]:
     """Put what is known of each model's training under its name."""
     found = dict(state)
@@ -124,14 +129,16 @@ def move_pointer(bucket: str, table: str, execution: str, record: Mapping[str, o
     """
     catalog = cast("str", record["catalog"])
     key = pointer_key(catalog)
+    # Read before the lease: whoever takes it from here on changes what is replaced below.
+    found = storage.find_json(bucket, key)
     if leases.read(table, catalog).owner != execution:
         # A retry of a step that had already given the lease back finds its own pointer.
-        current = storage.read_json_if_there(bucket, key)
-        if current is None or current["runId"] != record["runId"]:
+        if found.value is None or found.value["runId"] != record["runId"]:
             raise LeaseLostError(catalog, execution)
         return
-    before = storage.read_json_if_there(bucket, key)
+    before = found.value
     if before is not None and before["runId"] == record["runId"]:
         return  # a retry, which must not take its own pointer for what served before
     moved = Pointer.moved(record, None if before is None else Pointer.from_dict(before))
-    storage.write_json(bucket, key, moved.to_dict())
+    if not storage.replace_json(bucket, key, found, moved.to_dict()):
+        raise LeaseLostError(catalog, execution)

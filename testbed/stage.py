@@ -208,7 +208,9 @@ def forget() -> None:
     """Start from an empty AWS and from containers that have served nobody yet."""
     BackendDict.reset()
     served_runs.load.cache_clear()
+    served_runs._without.cache_clear()
     served_runs._pointers.clear()
+    served_runs._withdrawn.clear()
     served_runs._variants.clear()
 
 

@@ -14,6 +14,7 @@ from recommender.pipeline.hyperparameters import models_of
 from recommender.pipeline.runs import run_id
 from recommender.pipeline.settings import EncodeRatingsSettings
 from recommender.steps import inputs, outcomes, progress, snapshots, tensors
+from recommender.steps.withdrawals import withdraw
 
 
 @logger.inject_lambda_context
@@ -27,6 +28,8 @@ def lambda_handler(event: dict[str, Any], context: LambdaContext) -> dict[str, o
     snapshot, refused = snapshots.take(
         settings.ratings_bucket, settings.artifacts_bucket, catalog, execution
     )
+    if not snapshot.rating_files():
+        withdraw(settings.artifacts_bucket, snapshot, refused, ())
     if not snapshot.files:
         raise MissingRatingsError(catalog)
     stack = settings.stack_hyperparameters()
@@ -62,6 +65,13 @@ def lambda_handler(event: dict[str, Any], context: LambdaContext) -> dict[str, o
         report("settling", {"rows": read.rows.spool.rows})
         with read.rows.spool.within_room():
             dataset = Dataset(catalog, read.rows, read.config, threads, read.side_tables)
+            gone = withdraw(
+                settings.artifacts_bucket,
+                snapshot,
+                refused,
+                dataset.vocabulary.users,
+                read.config,
+            )
             models = models_of(stack, read.config, dataset)
             sizes = tensors.write(
                 settings.artifacts_bucket, files, read, dataset, models, report, threads
@@ -78,7 +88,9 @@ def lambda_handler(event: dict[str, Any], context: LambdaContext) -> dict[str, o
         sizes=sizes,
         image=settings.training_image,
         models=models,
+        withdrawn=gone,
     )
+    metrics.add_metric("UsersWithdrawn", MetricUnit.Count, gone)
     metrics.add_metric("RatingsEncoded", MetricUnit.Count, dataset.rows)
     metrics.add_metric("RowsRejected", MetricUnit.Count, read.rows.rejects.count)
     logger.info("encoded", extra={"run": files.run_id, "counts": counts})

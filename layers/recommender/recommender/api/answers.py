@@ -1,6 +1,5 @@
 """What a run answers, as values ready for JSON: the same words in the API and in batch files."""
 
-import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -41,6 +40,7 @@ class ServedRun:
         features: what the endpoint's rows hold beside user and item.
         weigh: tells how much ratings count for the ranking model.
         renewed: tells how much a pair counts, by its weight so far and that of the news.
+        withdrawn: users whose ratings are gone: for these the run does not answer any more.
     """
 
     run_id: str
@@ -56,6 +56,7 @@ class ServedRun:
     features: SideFeatures
     weigh: Callable[[Float32s], Float32s]
     renewed: Callable[[float, float], float]
+    withdrawn: frozenset[str] = frozenset()
 
     @cached_property
     def fold_in(self) -> FoldIn | None:
@@ -69,9 +70,15 @@ class ServedRun:
         """Items without ratings, of which the side features are all that is known."""
         return frozenset(self.vocabulary.cold_items)
 
+    def number_of(self, user: str) -> int:
+        """Look a user up: the number, -1 for one who is unknown or to be treated so."""
+        if user in self.withdrawn:
+            return UNKNOWN
+        return self.vocabulary.user_numbers.get(user, UNKNOWN)
+
     def has_rated(self, user: str) -> bool:
         """Whether there are ratings of a user."""
-        return self.vocabulary.user_numbers.get(user, math.inf) < len(self.vocabulary.users)
+        return 0 <= self.number_of(user) < len(self.vocabulary.users)
 
     @property
     def list_maker(self) -> PairModel | None:
@@ -80,9 +87,9 @@ class ServedRun:
 
     def numbers_of(self, pairs: Sequence[tuple[str, str]]) -> tuple[Integers, Integers]:
         """Look pairs of ids up: ``(n,)`` numbers of users and of items, -1 for unknown ones."""
-        users, items = self.vocabulary.user_numbers, self.vocabulary.item_numbers
+        items = self.vocabulary.item_numbers
         return (
-            np.array([users.get(user, -1) for user, _ in pairs], np.int64),
+            np.array([self.number_of(user) for user, _ in pairs], np.int64),
             np.array([items.get(item, -1) for _, item in pairs], np.int64),
         )
 
@@ -163,7 +170,7 @@ def recommendations(
     """
     numbers = run.vocabulary.user_numbers
     name = user if user in numbers else unquote(user)
-    number = numbers.get(name, UNKNOWN)
+    number = run.number_of(name)
     machine = run.list_maker
     basis = "popular"
     if number != UNKNOWN and machine is not None:

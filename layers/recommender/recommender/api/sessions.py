@@ -15,7 +15,7 @@ from recommender.api.requests import SessionRequest
 from recommender.features import Floats, Integers
 from recommender.model.fold_in import FoldedUsers, FoldIn
 from recommender.model.ranking import popular_items, top_items
-from recommender.model.seen_items import UNKNOWN, SeenItems
+from recommender.model.seen_items import SeenItems
 
 
 @dataclass(frozen=True, eq=False)
@@ -55,7 +55,7 @@ def session(
     }
     seen = _seen(run, user, items)
     fold_in = run.fold_in
-    number = run.vocabulary.user_numbers.get(user, UNKNOWN)
+    number = run.number_of(user)
     is_told = number >= len(run.vocabulary.users)
     if run.ranking is None or fold_in is None or not (items.size or is_told):
         popular = popular_items(run.item_likes, request.limit + seen.size)
@@ -101,7 +101,7 @@ def _together(
 
 def _seen(run: ServedRun, user: str, items: Integers) -> Integers:
     """What is left out of the list, ascending: what was rated, now or before."""
-    number = run.vocabulary.user_numbers.get(user, UNKNOWN)
+    number = run.number_of(user)
     return np.union1d(items, run.seen.of(number)).astype(np.int64)
 
 

@@ -98,7 +98,20 @@ def manifest(
 def summary(record: Mapping[str, object]) -> str:
     """One line for people."""
     told = f"{record['catalog']}: {_outcome(record)}"
-    return told + _left_out(record) + _first_warning(record)
+    return told + _withdrawn(record) + _left_out(record) + _first_warning(record)
+
+
+def _withdrawn(record: Mapping[str, object]) -> str:
+    """Say how many people are out of service, where the old models go on serving."""
+    gone = record.get("withdrawnUsers")
+    if not isinstance(gone, int) or not gone:
+        return ""
+    who = (
+        "1 user whose ratings are gone is"
+        if gone == 1
+        else f"{gone:,} users whose ratings are gone are"
+    )
+    return f". {who} not served any more"
 
 
 def _left_out(record: Mapping[str, object]) -> str:

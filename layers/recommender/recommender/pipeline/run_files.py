@@ -115,14 +115,24 @@ class RunFiles:
         """The manifest for people."""
         return self.root + "report.html"
 
+    @property
+    def all_recommendations(self) -> str:
+        """Prefix of the lists of all shards."""
+        return self.root + "recommendations/"
+
     def recommendations(self, shard: int) -> str:
         """Top-N lists of one shard of users."""
-        return f"{self.root}recommendations/part-{shard:05d}.jsonl"
+        return f"{self.all_recommendations}part-{shard:05d}.jsonl"
 
 
 def pointer_key(catalog: str) -> str:
     """Where the pointer to a catalog's serving run lies."""
     return f"current/{catalog}.json"
+
+
+def withdrawn_key(catalog: str) -> str:
+    """Where it is said for whom a catalog's serving runs do not answer any more."""
+    return f"withdrawn/{catalog}.json"
 
 
 def refusal_prefix(catalog: str) -> str:

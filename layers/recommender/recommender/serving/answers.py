@@ -46,8 +46,8 @@ def session(settings: PredictSettings, catalog: str, request: SessionRequest) ->
     bucket = settings.artifacts_bucket
     run, likes = served_runs.runs_of_lists(bucket, catalog)
     known = Known.nothing()
-    number = run.vocabulary.user_numbers.get(request.user or "")
-    if number is not None and number < len(run.vocabulary.users) and run.ranking is not None:
+    number = run.number_of(request.user or "")
+    if 0 <= number < len(run.vocabulary.users) and run.ranking is not None:
         known = Known(*served_runs.rated(bucket, catalog, run.run_id, number))
     return sessions.session(run, likes, request, known)
 

@@ -3,6 +3,7 @@
 import json
 import time
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from functools import lru_cache, partial
 from typing import Any, cast
 
@@ -23,13 +24,14 @@ from recommender.model.seen_items import SeenItems
 from recommender.model_names import LIKE, RANKING
 from recommender.pipeline import jobs
 from recommender.pipeline.pointers import Pointer
-from recommender.pipeline.run_files import RunFiles, pointer_key
+from recommender.pipeline.run_files import RunFiles, pointer_key, withdrawn_key
 from recommender.recordio.writing import write_rows
 from recommender.serving import side_features
 
 _POINTER_SECONDS = 5.0
 _UPDATES_IN_A_ROW = 5
 _pointers: dict[tuple[str, str], tuple[float, Pointer]] = {}
+_withdrawn: dict[tuple[str, str], tuple[float, frozenset[str]]] = {}
 _variants: dict[str, str] = {}
 """Endpoint to the variant that answered last: the pointer moves a little after the endpoint."""
 
@@ -56,14 +58,37 @@ def pointer(bucket: str, catalog: str) -> Pointer:
 def runs_of_lists(bucket: str, catalog: str) -> tuple[ServedRun, ServedRun | None]:
     """Load the run that lists are made of, and the one whose like model serves, if one does."""
     found = pointer(bucket, catalog)
-    likes = load(bucket, catalog, found.like) if found.like else None
-    return load(bucket, catalog, found.lists), likes
+    likes = served(bucket, catalog, found.like) if found.like else None
+    return served(bucket, catalog, found.lists), likes
 
 
 def manifest(bucket: str, catalog: str) -> dict[str, object]:
     """Read the manifest of the run that was promoted last."""
     run_id = pointer(bucket, catalog).run_id
     return storage.read_json(bucket, RunFiles(catalog, run_id).manifest)
+
+
+def served(bucket: str, catalog: str, run_id: str) -> ServedRun:
+    """Load a run, to answer for everybody whose ratings are still there."""
+    return _without(bucket, catalog, run_id, withdrawn(bucket, catalog))
+
+
+def withdrawn(bucket: str, catalog: str) -> frozenset[str]:
+    """The users of a catalog whose ratings are gone, at most a few seconds old."""
+    key = (bucket, catalog)
+    known = _withdrawn.get(key)
+    if known is not None and known[0] > time.monotonic():
+        return known[1]
+    found = storage.read_json_if_there(bucket, withdrawn_key(catalog))
+    users = frozenset(cast("list[str]", found["users"])) if found else frozenset()
+    _withdrawn[key] = (time.monotonic() + _POINTER_SECONDS, users)
+    return users
+
+
+@lru_cache(maxsize=4)
+def _without(bucket: str, catalog: str, run_id: str, gone: frozenset[str]) -> ServedRun:
+    run = load(bucket, catalog, run_id)
+    return replace(run, withdrawn=gone) if gone else run
 
 
 @lru_cache(maxsize=4)
@@ -159,14 +184,14 @@ def score(
     """
     found = pointer(bucket, catalog)
     if found.like is None:
-        run = load(bucket, catalog, found.lists)
+        run = served(bucket, catalog, found.lists)
         if run.ranking is None:
             raise UnknownCatalogError(catalog)
         return run, run.ranking.predict_pairs(*run.numbers_of(pairs))
     name = jobs.endpoint_name(prefix, catalog)
     run_id = _variants.get(name, found.like)
     for _ in range(_UPDATES_IN_A_ROW):
-        run = load(bucket, catalog, run_id)
+        run = served(bucket, catalog, run_id)
         try:
             return run, _score_with(run, name, pairs)
         except endpoint.VariantMovedError:

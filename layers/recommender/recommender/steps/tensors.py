@@ -156,11 +156,13 @@ def write_plan(
     sizes: Mapping[str, int],
     image: str,
     models: Mapping[str, Mapping[str, str]],
+    withdrawn: int,
 ) -> dict[str, object]:
     """Write the plan: what was read, what came of it, how to train.
 
     Args:
         changed: settings that differ from the serving run's, by name.
+        withdrawn: how many users of the serving runs have no ratings any more.
     """
     counts = {**dataset.counts, **sizes}
     storage.write_json(
@@ -178,6 +180,7 @@ def write_plan(
             "feedbackBecause": inputs.feedback_because,
             "config": inputs.config.to_dict(),
             "changedSettings": changed,
+            "withdrawnUsers": withdrawn,
             "image": image,
             "models": {name: dict(given) for name, given in models.items()},
             "counts": counts,

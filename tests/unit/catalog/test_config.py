@@ -62,6 +62,7 @@ def test_every_setting_is_read() -> None:
     config = parse_config(KEY, json.dumps(FULL).encode())
     assert dataclasses.asdict(config) == {
         "like_threshold": 3.5,
+        "like_threshold_given": True,
         "predictor_type": "regressor",
         "hyperparameters": {"epochs": "50", "factors_lr": "0.001", "clip_gradient": "5"},
         "holdout_fraction": 0.2,

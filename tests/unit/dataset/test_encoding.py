@@ -236,12 +236,12 @@ SOME = [("1", "10", 5.0, 1), ("2", "10", 1.0, 1), ("1", "11", 3.0, 1)]
         (
             [file_of(SOME[:1] * 5), file_of(SOME[1:], test=True)],
             CLASSIFIER,
-            ["all 1 train ratings are at least 4"],
+            ["from 5 to 5, are at least like_threshold 4"],
         ),
         (
             [file_of(SOME[1:]), file_of(SOME[:1], test=True)],
             CLASSIFIER,
-            ["all 2 train ratings are below 4"],
+            ["from 1 to 3, are below like_threshold 4"],
         ),
         (
             [file_of([("1", str(n), 2.5, 1) for n in range(9)]), file_of(SOME[:1], test=True)],

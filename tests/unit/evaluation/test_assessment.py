@@ -238,6 +238,7 @@ def test_an_assessment_is_kept_as_json() -> None:
     champion = Champion("old", VOCABULARY, planted(strength=1.0))
     told = json.loads(json.dumps(judged(planted(), champion).to_dict()))
     assert set(told) == {
+        "warnings",
         "challenger",
         "baseline",
         "champion",

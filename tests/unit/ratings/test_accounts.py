@@ -37,7 +37,7 @@ def settings(tmp_path: Path) -> Path:
 
 def test_a_file_is_told_as_it_is(file: Path, tmp_path: Path) -> None:
     config = inspection.parse_config("config.json", settings(tmp_path).read_bytes())
-    account, log = inspection.inspect_ratings(file, config)
+    account, log, _ = inspection.inspect_ratings(file, config)
     assert account.to_dict() == {
         "key": "ratings.csv",
         "format": "delimited text",
@@ -72,7 +72,7 @@ def test_a_file_is_told_as_it_is(file: Path, tmp_path: Path) -> None:
 def test_the_first_rows_told_are_the_first_rows_read(file: Path) -> None:
     config = inspection.parse_config("config.json", CONFIG)
     found, _ = parse_ratings("a", DATA, 0.1, config.rating_form())
-    account, _ = inspection.inspect_ratings(file, config)
+    account, *_ = inspection.inspect_ratings(file, config)
     assert [(row.line, row.user, row.item, row.value) for row in account.first] == [
         (int(found.lines[n]), found.users[n], found.items[n], float(found.values[n]))
         for n in range(3)
@@ -94,7 +94,7 @@ def test_folders_count_as_columns(tmp_path: Path) -> None:
     folder.mkdir()
     path = folder / "part.csv"
     path.write_text("user,item,rating\nu,i,4\n")
-    account, _ = inspection.inspect_ratings(path, CatalogConfig())
+    account, *_ = inspection.inspect_ratings(path, CatalogConfig())
     assert account.first[0].time == "2024-01-31T00:00:00+00:00"
     assert account.columns["timestamp"] == "the folder's name, '2024-01-31'"
 

@@ -19,6 +19,7 @@ from recommender.model_names import MODELS, RANKING
 from recommender.predictor_types import BINARY_CLASSIFIER
 from recommender.ratings.feedback import EXPLICIT, IMPLICIT
 from recommender.ratings.form import RatingForm, Writing
+from recommender.ratings.scales import Scale
 
 _LEAVE_IT_OUT = 'and the catalog has ratings; leave it out, or say "feedback": "implicit"'
 _OUT_OF_PLACE = {
@@ -54,6 +55,7 @@ class CatalogConfig:
         feedback: `EXPLICIT` or `IMPLICIT`; empty if the first rating file is to say.
         events: type of event -> how much one counts, in files without ratings; none if all count 1.
         half_life_days: after how many days a row without a rating counts half; 0 for never.
+        like_threshold_given: whether the settings say what a like is; else the ratings' scale does.
     """
 
     like_threshold: float = 4.0
@@ -73,6 +75,7 @@ class CatalogConfig:
     feedback: str = ""
     events: Mapping[str, float] = field(default_factory=dict)
     half_life_days: float = 0.0
+    like_threshold_given: bool = False
 
     @property
     def is_implicit(self) -> bool:
@@ -105,6 +108,12 @@ class CatalogConfig:
             ranking=replace(self.ranking, of_totals=True),
             features=self.features or {},
         )
+
+    def on_scale(self, scale: Scale | None) -> "CatalogConfig":
+        """Settle from where on a rating is a like, if the settings leave it to the ratings."""
+        if scale is None or self.like_threshold_given or self.is_implicit:
+            return self
+        return replace(self, like_threshold=scale.threshold)
 
     def _only_of(self, feedback: str) -> dict[str, bool]:
         """Paths of settings that only one kind of feedback has -> whether they are given."""
@@ -177,6 +186,7 @@ def parse_config(key: str, data: bytes | None) -> CatalogConfig:
     training = settings.get("training", Training())
     config = CatalogConfig(
         like_threshold=float(settings.get("like_threshold", defaults.like_threshold)),
+        like_threshold_given="like_threshold" in settings,
         predictor_type=settings.get("predictor_type", defaults.predictor_type),
         hyperparameters={
             name: str(value) for name, value in settings.get("hyperparameters", {}).items()

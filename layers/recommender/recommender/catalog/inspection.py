@@ -15,17 +15,21 @@ from recommender.catalog.keys import partitions_of
 from recommender.catalog.sheets import Sheet, id_columns, read_sheet
 from recommender.errors import InputError
 from recommender.ratings.account import MOST_FIRST_ROWS, FileAccount, sentences
+from recommender.ratings.feedback import EXPLICIT
 from recommender.ratings.identifiers import IdTable
 from recommender.ratings.reading import read_ratings
 from recommender.ratings.rejects import RejectLog
-from recommender.ratings.table import RatingsBuilder
+from recommender.ratings.scales import Scale, ScaleFinder
+from recommender.ratings.table import RatingRows, RatingsBuilder
 
 _CHUNK = 1 << 20
 _MOST_REJECTS = 5
 _SIDE_FILES = {"items": "item", "users": "user"}
 
 
-def inspect_ratings(path: Path, config: CatalogConfig) -> tuple[FileAccount, RejectLog]:
+def inspect_ratings(
+    path: Path, config: CatalogConfig
+) -> tuple[FileAccount, RejectLog, Scale | None]:
     """Read a file of ratings as a run would.
 
     Args:
@@ -33,18 +37,24 @@ def inspect_ratings(path: Path, config: CatalogConfig) -> tuple[FileAccount, Rej
         config: the settings of its catalog.
 
     Returns:
-        How it was read, and the rows that cannot be used.
+        How it was read, the rows that cannot be used, and the scale of its ratings, if it has any.
 
     Raises:
         MalformedRatingsError: a run would refuse it; the error says why.
         OSError: it cannot be opened.
     """
     log = RejectLog(_MOST_REJECTS)
-    into = RatingsBuilder(path.name, IdTable("user"), IdTable("item"), lambda _: None, log)
+    finder = ScaleFinder()
+
+    def take(rows: RatingRows) -> None:
+        finder.add(rows.values)
+
+    into = RatingsBuilder(path.name, IdTable("user"), IdTable("item"), take, log)
     partitions = partitions_of("/".join(("ratings", "-", *path.parts)))
     form = replace(config.rating_form(), partitions=partitions)
     read_ratings(_chunks(path), into, config.reject_limit, form)
-    return into.account, log
+    is_rated = into.meaning.feedback == EXPLICIT
+    return into.account, log, finder.find() if is_rated else None
 
 
 def _chunks(path: Path) -> Iterator[bytes]:
@@ -65,8 +75,12 @@ def told(path: Path, config: CatalogConfig) -> Iterator[str]:
     if noun is not None:
         yield from _told_of_sheet(read_sheet(path.name, path.read_bytes(), noun))
         return
-    account, log = inspect_ratings(path, config)
+    account, log, scale = inspect_ratings(path, config)
     yield from sentences(account.to_dict())
+    if scale is not None:
+        least = config.on_scale(scale).like_threshold
+        because = "config.json says so" if config.like_threshold_given else scale.told
+        yield f"likes: ratings of {least:g} and more ({because})"
     for reject in log.kept:
         yield f"rejected line {reject.line}: {reject.reason}: {reject.text}"
     yield from (f"warning: {warning}" for warning in account.warnings)

@@ -129,7 +129,10 @@ def check_suitable(
     if config.predictor_type == BINARY_CLASSIFIER:
         if tally.likes[TRAIN] in (0, train):
             what = "at least" if tally.likes[TRAIN] else "below"
-            problem = f"all {train:,} train ratings are {what} {config.like_threshold:g}"
+            problem = (
+                f"all {train:,} train ratings, from {tally.lowest:g} to {tally.highest:g}, are "
+                f"{what} like_threshold {config.like_threshold:g}, which config.json may set"
+            )
         else:
             return
     elif tally.lowest == tally.highest:

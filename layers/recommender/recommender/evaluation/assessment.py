@@ -1,6 +1,6 @@
 """One model against the test set, the baselines and the champion: the whole judgement of a run."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -92,6 +92,7 @@ class Assessment:
     popularity: RankingMetrics
     verdict: Verdict
     difference: PairedDifference | None = None
+    warnings: tuple[str, ...] = ()
 
     def to_dict(self) -> dict[str, object]:
         """For ``metrics.json``."""
@@ -105,6 +106,7 @@ class Assessment:
             "popularity": self.popularity.as_dict(),
             "verdict": "promoted" if self.verdict.promoted else "rejected",
             "reasons": list(self.verdict.reasons),
+            "warnings": list(self.warnings),
         }
 
 
@@ -149,7 +151,22 @@ def assess(
         popularity=popularity,
         verdict=judge(challenger, baseline, serving, config.gate, ranking, difference),
         difference=difference,
+        warnings=tuple(_warnings(challenger, test.likes)),
     )
+
+
+def _warnings(metrics: Metrics, likes: npt.NDArray[np.bool_]) -> Iterator[str]:
+    """Say so of a model that is no better than one answer for everything."""
+    if metrics.accuracy is None or not likes.size:
+        return
+    share = float(likes.mean())
+    constant, what = max((share, "a like"), (1 - share, "no like"))
+    if metrics.accuracy <= constant:
+        yield (
+            f"the model's accuracy {metrics.accuracy:.4f} is no better than calling every rating "
+            f"{what}, {constant:.4f}. If likes are that common or rare, another "
+            "like_threshold in config.json may suit better"
+        )
 
 
 def _with_likes(

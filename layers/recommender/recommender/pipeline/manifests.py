@@ -97,8 +97,25 @@ def manifest(
 
 def summary(record: Mapping[str, object]) -> str:
     """One line for people."""
-    told = f"{record['catalog']}: {_outcome(record)}"
+    told = f"{record['catalog']}: {_outcome(record)}" + _likes(record)
     return told + _withdrawn(record) + _left_out(record) + _first_warning(record)
+
+
+_USUAL_THRESHOLD = 4
+
+
+def _likes(record: Mapping[str, object]) -> str:
+    """Say what a like is, where it was found out and is not what most people expect."""
+    scale, config = record.get("scale"), record.get("config")
+    if not isinstance(scale, Mapping) or not isinstance(config, Mapping):
+        return ""
+    least = scale.get("likeThreshold", _USUAL_THRESHOLD)
+    if config.get("like_threshold_given", True) or least == _USUAL_THRESHOLD:
+        return ""
+    return (
+        f". Ratings of {least:g} and more are likes ({scale['because']}); like_threshold in "
+        "config.json may say otherwise"
+    )
 
 
 def _withdrawn(record: Mapping[str, object]) -> str:
@@ -125,8 +142,11 @@ def _left_out(record: Mapping[str, object]) -> str:
 
 
 def _first_warning(record: Mapping[str, object]) -> str:
-    warnings = record.get("warnings")
-    if not isinstance(warnings, Sequence) or not warnings:
+    told, evaluation = record.get("warnings"), record.get("evaluation")
+    warnings = list(told) if isinstance(told, Sequence) else []
+    if isinstance(evaluation, Mapping) and record["outcome"] == "promoted":
+        warnings += cast("Sequence[str]", evaluation.get("warnings", []))
+    if not warnings:
         return ""
     more = f" (and {len(warnings) - 1} more warnings)" if len(warnings) > 1 else ""
     return f". Warning: {warnings[0]}{more}"

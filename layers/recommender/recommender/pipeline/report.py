@@ -1,7 +1,7 @@
 """A run's manifest as a page for people: no scripts, nothing from elsewhere."""
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from html import escape
 
 from recommender.ratings.account import sentences
@@ -61,17 +61,7 @@ def render(record: Mapping[str, object], summary: str) -> bytes:
         told = record.get(files)
         if isinstance(told, Sequence) and told:
             sections.append((name, {one["key"]: one["reason"] for one in told[:_MOST_FILES]}))
-    read = record.get("files")
-    if isinstance(read, Sequence) and read:
-        each = {one["key"]: sentences(one) for one in read[:_MOST_FILES]}
-        sections.append(("How the files were read", each))
-    changed = record.get("changedSettings")
-    if isinstance(changed, Mapping) and changed:
-        told = {
-            name: f"{json.dumps(one['before'])} before, now {json.dumps(one['now'])}"
-            for name, one in changed.items()
-        }
-        sections.append(("Settings that changed", told))
+    sections += _reading(record)
     beside = record.get("sideFiles")
     if isinstance(beside, Sequence) and beside:
         sections.append(("Side files", {one["key"]: _joined(one) for one in beside}))
@@ -98,6 +88,25 @@ def render(record: Mapping[str, object], summary: str) -> bytes:
     title = f"{record['catalog']}: {record['outcome']}"
     page = _PAGE.format(title=escape(title), summary=escape(summary), tables=tables)
     return page.encode("utf-8", "backslashreplace")
+
+
+def _reading(record: Mapping[str, object]) -> Iterator[tuple[str, Mapping[str, object]]]:
+    """How the files were read, and by which settings."""
+    scale = record.get("scale")
+    if isinstance(scale, Mapping) and "likeThreshold" in scale:
+        told = {f"ratings of {scale['likeThreshold']:g} and more": str(scale["because"])}
+        yield "What a like is", told
+    read = record.get("files")
+    if isinstance(read, Sequence) and read:
+        each = {one["key"]: sentences(one) for one in read[:_MOST_FILES]}
+        yield "How the files were read", each
+    changed = record.get("changedSettings")
+    if isinstance(changed, Mapping) and changed:
+        told = {
+            name: f"{json.dumps(one['before'])} before, now {json.dumps(one['now'])}"
+            for name, one in changed.items()
+        }
+        yield "Settings that changed", told
 
 
 def _joined(told: Mapping[str, object]) -> str:

@@ -10,12 +10,12 @@ import numpy.typing as npt
 from recommender.errors import MalformedRatingsError
 from recommender.formats.moments import DAY, LATEST, time_of_day_in
 from recommender.formats.parquet.files import Column, Field, ParquetError, ParquetFile
+from recommender.ratings.detection.kinds import ONE_KIND, understand
 from recommender.ratings.detection.samples import may_be_ratings
 from recommender.ratings.detection.times import telling_column, time_form_of
 from recommender.ratings.feedback import EXPLICIT, IMPLICIT
 from recommender.ratings.form import RatingForm
 from recommender.ratings.identifiers import IdTable
-from recommender.ratings.kinds import ONE_KIND, understand
 from recommender.ratings.table import (
     EXPECTED,
     EXPECTED_OF_INTERACTIONS,

@@ -13,12 +13,12 @@ from recommender.formats.uploads import PARQUET_MAGIC, encoding_of, text_chunks
 from recommender.lookahead import ahead
 from recommender.ratings.blocks import AlikeRows, add_alike_rows, read_alike_rows
 from recommender.ratings.detection.explicit import detect_layout
+from recommender.ratings.detection.kinds import ONE_KIND, understand
 from recommender.ratings.detection.samples import SAMPLE_BYTES, sample_of
 from recommender.ratings.detection.tables import find_table
 from recommender.ratings.detection.times import time_form_of_json, time_form_of_table
 from recommender.ratings.feedback import EXPLICIT, IMPLICIT
 from recommender.ratings.form import RatingForm
-from recommender.ratings.kinds import ONE_KIND, understand
 from recommender.ratings.rows import json_feedback, read_delimited, read_json_lines
 from recommender.ratings.table import (
     ALWAYS_ALLOWED_REJECTS,

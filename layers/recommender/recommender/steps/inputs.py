@@ -22,10 +22,11 @@ from recommender.errors import (
 from recommender.model_names import LIKE
 from recommender.pipeline.hyperparameters import check_limits, check_values, resolve_features
 from recommender.pipeline.snapshots import PassedOver, Snapshot, SnapshotFile
+from recommender.ratings.detection.kinds import is_of_the_other_kind
 from recommender.ratings.feedback import EXPLICIT
-from recommender.ratings.kinds import is_of_the_other_kind
 from recommender.ratings.reading import read_ratings
 from recommender.ratings.rejects import Reject
+from recommender.ratings.scales import Scale, ScaleFinder
 from recommender.ratings.table import RatingsBuilder
 from recommender.steps import snapshots
 from recommender.steps.progress import Report, silent
@@ -43,6 +44,7 @@ class Inputs:
     rows: RunRows
     side_tables: Mapping[str, SideTable]
     feedback_because: str
+    scale: Scale | None
     passed_over: Sequence[PassedOver]
     joins: Sequence[Join]
 
@@ -55,6 +57,11 @@ class Inputs:
     def warnings(self) -> list[str]:
         """What was read and needs a look, in sentences."""
         told = [join.warning for join in self.joins if join.warning]
+        if self.scale is not None and self.scale.beyond:
+            told.append(
+                f"{_counted(self.scale.beyond)} beyond the scale of the others "
+                f"({self.scale.told}); look whether they are mistakes"
+            )
         told += [warning for account in self.rows.accounts for warning in account.warnings]
         return told[:_MOST_WARNINGS]
 
@@ -159,11 +166,25 @@ def read(
         told = first.reason + others + more
         raise MalformedRatingsError(first.key, first.line, told, leaves_others=usable > 0)
     settled = config.known_to_be(config_key, kind.feedback)
+    scale = None if settled.is_implicit else _scale_of(rows)
+    settled = settled.on_scale(scale)
     check_limits(config_key, settled, stack[LIKE])
     parts = (PassedOver(file.key, "has no rows") for file, _ in without_rows)
     passed_over = (*snapshot.passed_over, *parts)
     titles, side_tables, joins = _joined(sheets, config, rows)
-    return Inputs(settled, titles, rows, side_tables, kind.because, passed_over, joins)
+    return Inputs(settled, titles, rows, side_tables, kind.because, scale, passed_over, joins)
+
+
+def _counted(ratings: int) -> str:
+    return "1 rating lies" if ratings == 1 else f"{ratings:,} ratings lie"
+
+
+def _scale_of(rows: RunRows) -> Scale | None:
+    rows.spool.close()
+    finder = ScaleFinder()
+    for block in rows.spool.blocks:
+        finder.add(block.values())
+    return finder.find()
 
 
 class _Kind:

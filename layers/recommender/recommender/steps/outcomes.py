@@ -66,7 +66,7 @@ def changed_settings(bucket: str, catalog: str, config: CatalogConfig) -> dict[s
     return {
         name: {"before": before.get(name), "now": value}
         for name, value in now.items()
-        if before.get(name) != value
+        if name in before and before[name] != value and name != "like_threshold_given"
     }
 
 

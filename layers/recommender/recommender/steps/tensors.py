@@ -9,6 +9,7 @@ from functools import partial
 import numpy as np
 
 from recommender.aws import storage
+from recommender.catalog.config import CatalogConfig
 from recommender.dataset import encoding
 from recommender.dataset.deduplication import TEST, TRAIN
 from recommender.dataset.encoding import Dataset, Side
@@ -19,6 +20,7 @@ from recommender.model_names import LIKE, RANKING
 from recommender.pipeline.hyperparameters import factorizes_weights, learns_from_ratings
 from recommender.pipeline.run_files import RunFiles
 from recommender.pipeline.snapshots import Snapshot
+from recommender.ratings.scales import Scale
 from recommender.recordio.wire import RECORDIO_PROTOBUF
 from recommender.steps.inputs import Inputs
 from recommender.steps.progress import Report, silent
@@ -135,6 +137,11 @@ def _pairs(inputs: Inputs, dataset: Dataset) -> Iterator[storage.Column]:
     yield storage.Column("test_likes", "|b1", dataset.rows_of(TEST), likes)
 
 
+def _likes_told(config: CatalogConfig, scale: Scale) -> dict[str, object]:
+    because = "config.json says so" if config.like_threshold_given else scale.told
+    return {"likeThreshold": config.like_threshold, "because": because}
+
+
 def _seen(dataset: Dataset) -> Iterator[storage.Column]:
     offsets = np.concatenate(([0], np.cumsum(dataset.seen_counts)))
     seen, likes = dataset.seen_items, dataset.item_likes
@@ -184,7 +191,11 @@ def write_plan(
             "image": image,
             "models": {name: dict(given) for name, given in models.items()},
             "counts": counts,
-            "scale": {"lowest": dataset.lowest, "highest": dataset.highest},
+            "scale": {
+                "lowest": dataset.lowest,
+                "highest": dataset.highest,
+                **({} if inputs.scale is None else _likes_told(inputs.config, inputs.scale)),
+            },
             "rejects": {
                 "count": inputs.rows.rejects.count,
                 "kept": len(inputs.rejects),

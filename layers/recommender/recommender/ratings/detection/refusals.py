@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 
 from recommender.errors import MalformedRatingsError
 from recommender.formats.delimited import first_cells_count, normalised
+from recommender.ratings.detection.kinds import ONE_KIND
 from recommender.ratings.detection.samples import (
     Sample,
     is_number,
@@ -11,7 +12,6 @@ from recommender.ratings.detection.samples import (
     numbers_in,
 )
 from recommender.ratings.form import RatingForm
-from recommender.ratings.kinds import ONE_KIND
 from recommender.ratings.table import (
     COLUMN_NAMES,
     EXPECTED,

@@ -15,6 +15,7 @@ from recommender.errors import MalformedItemsError
 from recommender.ratings.identifiers import IdTable
 
 from testbed import films, runs
+from testbed.machine import STEPS
 from testbed.stage import Stage
 
 BOOKS = (
@@ -153,6 +154,8 @@ def test_a_run_tells_how_its_side_files_were_joined(stage: Stage) -> None:
     assert titles == {item: f"Film {item}" for item in films.ITEMS}
     items, users = manifest["sideFiles"]
     assert (items["column"], items["share"]) == ("filmnummer", 1.0)
+    assert items["titled"] == len(films.ITEMS)
+    assert "titled" not in users
     assert (users["column"], users["known"], users["ids"]) == ("user_id", 1, len(films.USERS))
     (warning,) = manifest["warnings"]
     assert f"users.csv knows 1 of the {len(films.USERS)} users" in warning
@@ -162,3 +165,25 @@ def test_a_run_tells_how_its_side_files_were_joined(stage: Stage) -> None:
     (notice,) = stage.notices()
     assert notice.facts["warnings"] == [warning]
     assert "Warning: catalogs/films/users.csv" in notice.facts["summary"]
+
+
+def test_few_titles_are_warned_of(stage: Stage) -> None:
+    runs.upload_films(stage)
+    rows = [f"{item},{'Film' if at < 3 else ''}" for at, item in enumerate(films.ITEMS)]
+    stage.upload(films.ITEMS_KEY, "\n".join(["item,title", *rows]))
+    manifest = runs.manifest_of(stage, runs.run(stage, runs.admit(stage)["execution"]))
+    assert manifest["sideFiles"][0]["titled"] == 3
+    (warning,) = manifest["warnings"]
+    assert f"has titles for 3 of the {len(films.ITEMS)} items that have ratings" in warning
+
+
+def test_what_stands_in_a_column_is_counted_for_those_with_ratings(stage: Stage) -> None:
+    runs.upload_films(stage)
+    stage.upload("catalogs/films/config.json", '{"features": {"items": {"mood": {}}}}')
+    rows = [f"{item},{'dark' if at < 6 else ''}" for at, item in enumerate(films.ITEMS)]
+    rows += [f"new{n},odd" for n in range(9)]
+    stage.upload(films.ITEMS_KEY, "\n".join(["item,mood", *rows]))
+    event = {"catalog": "films", "execution": runs.admit(stage)["execution"]}
+    encoded = stage.run("EncodeRatings", STEPS["EncodeRatings"], event)
+    (told,) = stage.kept_json(f"runs/films/{encoded['runId']}/plan.json")["features"]
+    assert (told["features"], told["known"]) == (1, 6)

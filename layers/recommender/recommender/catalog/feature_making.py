@@ -54,12 +54,13 @@ def make_side_features(
         for column, read, features in made:
             numbers = {name: len(names) + at for at, name in enumerate(features)}
             at = table.columns.index(column.name)
-            for own, one in zip(entries, everybody, strict=True):
+            told_of = 0
+            for place, (own, one) in enumerate(zip(entries, everybody, strict=True)):
                 cells = table.rows.get(one) or table.cold.get(one)
                 values = sorted(set(read(cells[at]))) if cells else []
-                own.extend(
-                    (numbers[value], 1 / len(values)) for value in values if value in numbers
-                )
+                known = [numbers[value] for value in values if value in numbers]
+                own.extend((number, 1 / len(values)) for number in known)
+                told_of += bool(known) and place < len(ids)
             names.extend(f"{noun}.{column.name}={value}" for value in features)
             told.append(
                 {
@@ -67,6 +68,7 @@ def make_side_features(
                     "column": column.name,
                     "kind": column.kind,
                     "features": len(features),
+                    "known": told_of,
                     "bounds": list(column.bounds),
                 }
             )

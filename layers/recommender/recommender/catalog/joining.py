@@ -32,6 +32,7 @@ class Join:
         known: how many of these the file knows.
         unknown_ids: some that it does not know, if those are most.
         strange_ids: then some of its own that no rating has.
+        titled: how many of the ratings' ids it gives a title; None of a file without titles.
     """
 
     key: str
@@ -43,6 +44,7 @@ class Join:
     known: int
     unknown_ids: tuple[str, ...]
     strange_ids: tuple[str, ...]
+    titled: int | None = None
 
     @property
     def share(self) -> float:
@@ -53,7 +55,7 @@ class Join:
     def warning(self) -> str:
         """What to look at if the file knows fewer than half of the ids; else an empty text."""
         if self.share >= _HALF:
-            return ""
+            return self._few_titles
         where = f"column {self.column!r}" if self.column else "its first column"
         theirs = ", ".join(map(repr, self.strange_ids)) or "the same ones"
         ours = ", ".join(map(repr, self.unknown_ids))
@@ -62,6 +64,20 @@ class Join:
             f"({self.share:.0%}): {where} holds ids such as {theirs}, the ratings such as {ours}. "
             f"Call the column that holds the ratings' ids {self.noun!r}, or add the missing rows"
         )
+
+    @property
+    def _few_titles(self) -> str:
+        if self.titled is None or self.titled >= _HALF * self.ids:
+            return ""
+        return (
+            f"{self.key} has titles for {self.titled:,} of the {self.ids:,} {self.noun}s that have "
+            f"ratings ({self.titled / self.ids:.0%}); the others are shown by their ids"
+        )
+
+    @property
+    def spells_alike(self) -> bool:
+        """Whether the file knows enough of the ratings' ids to be believed about others."""
+        return self.share >= _HALF
 
     def to_dict(self) -> dict[str, object]:
         """For the manifest."""
@@ -74,6 +90,7 @@ class Join:
             "ids": self.ids,
             "known": self.known,
             "share": round(self.share, 4),
+            **({} if self.titled is None else {"titled": self.titled}),
         }
 
 

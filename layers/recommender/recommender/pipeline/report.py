@@ -115,6 +115,7 @@ def _joined(told: Mapping[str, object]) -> str:
     return (
         f"{told['rows']:,} rows; {told['known']:,} of {told['ids']:,} {told['side']}s that have "
         f"ratings ({told['share']:.0%}), by {column}: {told['because']}"
+        + (f"; titles of {told['titled']:,} of them" if "titled" in told else "")
     )
 
 
@@ -126,7 +127,8 @@ def _made(told: Mapping[str, object]) -> str:
     """What was made of a column of a side file."""
     if "none" in told:
         return f"no features: {told['none']}"
-    return f"{told['features']} features ({told['kind']})"
+    known = f", known of {told['known']:,} that have ratings" if "known" in told else ""
+    return f"{told['features']} features ({told['kind']}){known}"
 
 
 def _verdict(told: Mapping[str, object]) -> str:

@@ -257,9 +257,10 @@ def _joined(
         table = _table(sheet, declared=declared)
         if table is not None and (declared or config.features is None):
             # A file that knows few of the ratings' ids spells them otherwise: no strangers' file.
-            tables[sheet.noun] = table.of_rated(ids.uses, with_cold=not join.warning)
+            tables[sheet.noun] = table.of_rated(ids.uses, with_cold=join.spells_alike)
         if sheet.noun == "item" and (table is None or sheet.has_titles):
             titles = titles_of(sheet)
+            join = replace(join, titled=sum(map(ids.uses, titles)))
         joins.append(join)
     return titles, tables, joins
 

@@ -31,6 +31,11 @@ STEPS: dict[str, Handler] = {
     "FinishRun": finish_run.lambda_handler,
 }
 
+
+class KilledError(BaseException):
+    """What ends a function in the middle: no handler of errors sees it, Step Functions does."""
+
+
 State = dict[str, Any]
 """What an execution passes from state to state, or a state as its definition has it."""
 
@@ -120,8 +125,13 @@ class Execution:
                 return self.stage.run(function, STEPS[function], event)
             except Exception as error:  # Step Functions sees every one
                 failure = _TaskFailedError(error)
+            except KilledError:
+                failure = _TaskFailedError.told_by(
+                    {"Error": "Runtime.ExitError", "Cause": "RequestId: 1 Error: signal: killed"}
+                )
             for at, retry in enumerate(state["Retry"]):
-                if failure.name in retry["ErrorEquals"] and attempts[at] < retry["MaxAttempts"]:
+                named = {failure.name, "States.ALL"} & set(retry["ErrorEquals"])
+                if named and attempts[at] < retry["MaxAttempts"]:
                     attempts[at] += 1
                     break
             else:

@@ -91,6 +91,7 @@ class Stage:
     Attributes:
         calls: every call of AWS that the code under test made, in order.
         running: the function that runs just now.
+        disturb: called with "before" or "after" at each call of the code under test.
         page_size: how much of a bucket one listing shows; as much as usual when None.
     """
 
@@ -109,6 +110,7 @@ class Stage:
     calls: list[Call] = field(default_factory=list)
     running: str = ""
     page_size: int | None = None
+    disturb: Callable[[str], None] | None = None
 
     def run(self, function: str, handler: Handler, event: Mapping[str, Any]) -> dict[str, Any]:
         """Run a handler as Lambda does: its environment from the template, JSON in, JSON out."""
@@ -289,6 +291,8 @@ def _take_parameters(
     if model.name.startswith("List") and _watching and _watching[-1].page_size:
         params["MaxKeys"] = _watching[-1].page_size
     context["parameters"] = params
+    if _watching and _watching[-1].disturb:
+        _watching[-1].disturb("before")
 
 
 def _ask_sagemaker(
@@ -326,6 +330,8 @@ def _record(
         stage, service = _watching[-1], model.service_model.service_id.hyphenize()
         error = parsed.get("Error", {}).get("Code", "")
         stage.calls.append(Call(stage.running, service, model.name, context["parameters"], error))
+        if stage.disturb:
+            stage.disturb("after")
 
 
 @cache

@@ -28,7 +28,8 @@ def lambda_handler(event: dict[str, Any], context: LambdaContext) -> dict[str, o
         catalog = json.loads(detail["input"]).get("catalog")
         if catalog is None:
             return {"ignored": "an execution that no upload started"}
-        freed = admission.free_abandoned(catalog, detail["name"], settings)
+        broke_off = detail["status"] != "FAILED"
+        freed = admission.free_abandoned(catalog, detail["name"], settings, broke_off=broke_off)
         metrics.add_metric("RunsAbandoned", MetricUnit.Count, int(freed))
         return {"catalog": catalog, "freed": freed}
 

@@ -72,7 +72,8 @@ def lambda_handler(event: dict[str, Any], context: LambdaContext) -> dict[str, o
                 dataset.vocabulary.users,
                 read.config,
             )
-            models = models_of(stack, read.config, dataset)
+            key = f"catalogs/{catalog}/config.json"
+            models = models_of(key, stack, read.config, dataset)
             sizes = tensors.write(
                 settings.artifacts_bucket, files, read, dataset, models, report, threads
             )

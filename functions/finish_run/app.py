@@ -11,8 +11,7 @@ from recommender.observability import logger, metrics
 from recommender.pipeline.manifests import WITHOUT_RECORD, RunError, may_pass, notice, summary
 from recommender.pipeline.run_files import RunFiles
 from recommender.pipeline.settings import FinishRunSettings
-from recommender.steps import admission, outcomes
-from recommender.steps.reconciling import reconcile
+from recommender.steps import admission, outcomes, reconciling
 
 
 @logger.inject_lambda_context
@@ -29,15 +28,17 @@ def lambda_handler(event: dict[str, Any], context: LambdaContext) -> dict[str, o
     files = RunFiles(catalog, run_id)
     error = RunError.from_state(state.get("error"))
 
-    if outcome in ("failed", "refused"):
-        for job in lease.training_jobs if mine else ():
-            sagemaker.stop_training_job(job)
+    for job in lease.training_jobs if mine and outcome in ("failed", "refused") else ():
+        sagemaker.stop_training_job(job)
     if mine and outcome != "promoted":
-        recovered = reconcile(settings.artifacts_bucket, settings.resource_prefix, catalog)
-        if recovered == files.run_id:  # its model serves: what failed came after that
-            outcome = "promoted"
-    record = {"catalog": catalog, "runId": files.run_id, "outcome": outcome}
-    if outcome == "promoted" and event["outcome"] != outcome:
+        outcome = reconciling.settled(
+            settings.artifacts_bucket, settings.resource_prefix, files, outcome
+        )
+    record: dict[str, object] | None = {"catalog": catalog, "runId": run_id, "outcome": outcome}
+    if outcome == "unchanged":
+        # After a run that failed: that one may have ended without a word.
+        record = outcomes.record_of(settings.artifacts_bucket, files) if lease.failures else None
+    elif outcome == "promoted" and event["outcome"] != outcome:
         record = outcomes.record_of(settings.artifacts_bucket, files)
     elif outcome not in WITHOUT_RECORD:
         record = outcomes.record_outcome(
@@ -50,10 +51,10 @@ def lambda_handler(event: dict[str, Any], context: LambdaContext) -> dict[str, o
             state=state,
             error=error,
         )
-    if outcome == "promoted":
+    if record is not None and outcome == "promoted":
         outcomes.move_pointer(settings.artifacts_bucket, settings.state_table, execution, record)
-        if mine:
-            reconcile(settings.artifacts_bucket, settings.resource_prefix, catalog)
+    if mine and outcome == "promoted":
+        reconciling.reconcile(settings.artifacts_bucket, settings.resource_prefix, catalog)
     # Before the notice: people may wait, the catalog may not.
     following = admission.hand_on(
         catalog,
@@ -62,9 +63,10 @@ def lambda_handler(event: dict[str, Any], context: LambdaContext) -> dict[str, o
         settings,
         try_again=outcome == "failed" and may_pass(error),
     )
-    if outcome != "unchanged":
+    if record is not None:
         notices.publish(settings.notice_topic_arn, summary(record), notice(record))
     metrics.add_dimension("outcome", outcome)
     metrics.add_metric("RunsEnded", MetricUnit.Count, 1)
-    logger.info(summary(record), extra={"run": files.run_id, "outcome": outcome})
+    told = summary(record) if record else f"{catalog}: nothing new to train on"
+    logger.info(told, extra={"run": files.run_id, "outcome": outcome})
     return {"runId": files.run_id, "outcome": outcome, "next": following}

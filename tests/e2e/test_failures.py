@@ -2,6 +2,9 @@
 
 import contextlib
 import json
+import os
+import signal
+import subprocess
 import time
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -81,10 +84,41 @@ def test_a_worse_challenger_is_rejected(serving: Catalog, notices: Notices) -> N
 
 def test_failed_training(serving: Catalog, notices: Notices) -> None:
     before = serving.pointer()
-    serving.configure(hyperparameters={"epochs": "0"})
+    serving.configure(hyperparameters=ENDLESS)
+    kill_container(running_job(serving))
     manifest = ends_cleanly(serving, before, notices, "TrainingFailedError")
-    assert "epochs" in manifest["error"]["message"]
+    assert "AlgorithmError" in manifest["error"]["message"]
+    assert "retry_at" in serving.lease()  # it may go better later
     the_next_run_works(serving)
+    assert "retry_at" not in serving.lease()
+
+
+def test_hyperparameters_that_no_job_would_take(serving: Catalog, notices: Notices) -> None:
+    before = serving.pointer()
+    jobs = len(serving.stack.client("sagemaker").list_training_jobs()["TrainingJobSummaries"])
+    serving.configure(hyperparameters={"epochs": "many"})
+    execution = serving.settle(2)[-1]
+    assert serving.error(execution)[0] == "InvalidConfigError"
+    summary = notices(serving.name)[-1]["summary"]
+    assert "$.hyperparameters.epochs: is 'many', expected an integer" in summary
+    after = serving.stack.client("sagemaker").list_training_jobs()["TrainingJobSummaries"]
+    assert (len(after), serving.pointer()) == (jobs, before)
+    the_next_run_works(serving)
+
+
+def kill_container(job: str) -> None:
+    """End a job's container as a machine does that runs out of memory."""
+    listed = subprocess.run(
+        ["ps", "-axeww", "-o", "pid=,command="], capture_output=True, text=True, check=True
+    )
+    pids = [
+        int(line.split()[0])
+        for line in listed.stdout.splitlines()
+        if f"/{job}" in line and "factorization_machines" in line and "OPT_ML" in line
+    ]
+    assert pids
+    for pid in pids:
+        os.kill(pid, signal.SIGKILL)
 
 
 def test_stopped_training(serving: Catalog, notices: Notices) -> None:

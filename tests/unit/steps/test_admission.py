@@ -223,15 +223,28 @@ def test_people_are_told_of_an_abandoned_run_once(
     leases.note_run(settings.state_table, "films", dead, "run-7")
     stage.end(dead, "ABORTED")
     for _ in range(2):
-        admission.free_abandoned("films", dead, settings)
+        admission.free_abandoned("films", dead, settings, broke_off=True)
     (notice,) = stage.notices()
     assert notice.facts == {
-        "summary": f"films: run {dead} was abandoned; the model that served keeps serving",
+        "summary": f"films: run {dead} broke off; another one looks after the catalog in 5 minutes",
         "outcome": "abandoned",
         "catalog": "films",
         "execution": dead,
         "run": "run-7",
     }
+
+
+def test_a_run_that_broke_off_after_it_gave_its_lease_back_may_not_have_told(
+    stage: Stage, settings: AdmitUploadSettings
+) -> None:
+    name = admitted(settings)
+    leases.note_run(settings.state_table, "films", name, "run-7")
+    admission.hand_on("films", name, settings.state_machine_arn, settings)
+    stage.end(name, "ABORTED")
+    assert not admission.free_abandoned("films", name, settings, broke_off=True)
+    (notice,) = stage.notices()
+    assert "its record was written before" in notice.facts["summary"]
+    assert notice.facts["run"] == "run-7"
 
 
 def failed(stage: Stage, settings: AdmitUploadSettings, execution: str) -> None:

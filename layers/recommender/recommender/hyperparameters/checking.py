@@ -2,8 +2,10 @@
 
 from collections.abc import Mapping
 
+from recommender.errors import InvalidHyperparametersError
 from recommender.hyperparameters import adam, shared
 from recommender.hyperparameters.kinds import Kind
+from recommender.hyperparameters.parsing import parse_hyperparameters
 from recommender.hyperparameters.settings import TABLE
 
 _OURS = {"learning_rate_decay", "averaging_decay", "holdout_fraction", "patience"}
@@ -29,3 +31,15 @@ def problem_of(name: str, value: str, *, own_image: bool) -> str:
         whose = "Matinee's image" if own_image else "SageMaker's built-in image"
         return f"{whose} knows no such hyperparameter; it knows {', '.join(sorted(table))}"
     return "" if kind.accepts(value) else f"is {value[:80]!r}, expected {kind.allowed}"
+
+
+def problems_together(job: Mapping[str, str]) -> tuple[str, ...]:
+    """Say what is wrong with everything that a job would be given; nothing if it could train.
+
+    What the built-in algorithm is given, Matinee's own image would take as well.
+    """
+    try:
+        parse_hyperparameters(job)
+    except InvalidHyperparametersError as error:
+        return error.problems
+    return ()

@@ -12,7 +12,7 @@ from recommender.catalog.side_features import SideFeatures
 from recommender.dataset.encoding import Dataset
 from recommender.dataset.vocabulary import Vocabulary
 from recommender.errors import InvalidConfigError
-from recommender.hyperparameters.checking import problem_of
+from recommender.hyperparameters.checking import problem_of, problems_together
 from recommender.model_names import LIKE, RANKING
 from recommender.predictor_types import BINARY_CLASSIFIER, REGRESSOR
 
@@ -96,17 +96,21 @@ def check_values(key: str, config: CatalogConfig, stack: Mapping[str, Mapping[st
 
 
 def models_of(
-    stack: Mapping[str, Mapping[str, str]], config: CatalogConfig, dataset: Dataset
+    key: str, stack: Mapping[str, Mapping[str, str]], config: CatalogConfig, dataset: Dataset
 ) -> dict[str, dict[str, str]]:
     """Put together what the training job of each of a run's models is given.
 
     Args:
+        key: the config's key, for the message.
         stack: what every catalog starts from, by model.
         config: the catalog's settings.
         dataset: what the run trains on.
 
     Returns:
         Model -> hyperparameters, in the order of `MODELS`.
+
+    Raises:
+        InvalidConfigError: a job would refuse them together, though each of them is possible.
     """
     found: dict[str, dict[str, str]] = {}
     if LIKE in config.models and not config.is_implicit:
@@ -116,6 +120,10 @@ def models_of(
         (least,) = config.ranking.weigh(threshold, dataset.lowest, dataset.highest).tolist()
         least = 0.0 if config.is_implicit else least  # where every pair is a like
         found[RANKING] = ranking_hyperparameters(stack[RANKING], config, dataset.vocabulary, least)
+    for where, name in (("$.hyperparameters", LIKE), ("$.ranking.hyperparameters", RANKING)):
+        problems = problems_together(found[name]) if name in found else ()
+        if problems:
+            raise InvalidConfigError(key, where, "; ".join(problems))
     return found
 
 

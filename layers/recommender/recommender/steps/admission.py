@@ -42,8 +42,16 @@ def is_of_an_old_version(detail: Mapping[str, object]) -> bool:
     return detail.get("deletion-type") == "Permanently Deleted"
 
 
-def free_abandoned(catalog: str, execution: str, settings: AdmitUploadSettings) -> bool:
+def free_abandoned(
+    catalog: str, execution: str, settings: AdmitUploadSettings, *, broke_off: bool = False
+) -> bool:
     """Free a catalog whose execution ended without giving the lease back.
+
+    Args:
+        catalog: the catalog's name.
+        execution: what ended.
+        settings: where the lease is, and who is told.
+        broke_off: it was aborted or ran out of time, so it may have told nobody of its end.
 
     Safe to repeat: a second call starts the next run when the first one died before it could.
 
@@ -57,15 +65,20 @@ def free_abandoned(catalog: str, execution: str, settings: AdmitUploadSettings) 
     elif lease.predecessor != execution:
         return False
     hand_on(catalog, execution, settings.state_machine_arn, settings, try_again=True)
-    if abandoned:
+    if abandoned or (broke_off and not lease.failures):
         notices.publish(
             settings.notice_topic_arn,
-            f"{catalog}: run {execution} was abandoned; the model that served keeps serving",
+            f"{catalog}: run {execution} broke off; "
+            + (
+                f"another one looks after the catalog in {leases.RETRY_PAUSES[0] // 60} minutes"
+                if abandoned
+                else "its record was written before"
+            ),
             {
                 "outcome": "abandoned",
                 "catalog": catalog,
                 "execution": execution,
-                "run": lease.run_id,
+                "run": lease.run_id or lease.ended_run,
             },
         )
     return abandoned

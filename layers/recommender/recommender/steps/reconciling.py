@@ -18,6 +18,26 @@ from recommender.pipeline.report import render
 from recommender.pipeline.run_files import RunFiles, pointer_key
 
 
+def settled(bucket: str, prefix: str, files: RunFiles, outcome: str) -> str:
+    """Make endpoint and pointer agree before a run ends that promotes nothing, as far as it knows.
+
+    To be called by who holds the catalog.
+
+    Args:
+        bucket: where runs lie.
+        prefix: what names of resources begin with.
+        files: the run's.
+        outcome: what it came to.
+
+    Returns:
+        The same, or "promoted" if its model serves: what failed came after that.
+    """
+    moved_to = reconcile(bucket, prefix, files.catalog)
+    if outcome == "unchanged":
+        catch_up(bucket, files)
+    return "promoted" if moved_to == files.run_id and outcome != "unchanged" else outcome
+
+
 def reconcile(bucket: str, prefix: str, catalog: str) -> str | None:
     """Ask the endpoint which run it serves; to be called by who holds the catalog.
 
@@ -56,6 +76,20 @@ def reconcile(bucket: str, prefix: str, catalog: str) -> str | None:
     elif pointer.endpoint_config_name and pointer.endpoint_config_name != config:
         sagemaker.move_back(name, pointer.endpoint_config_name)
     return None
+
+
+def catch_up(bucket: str, files: RunFiles) -> None:
+    """Move the pointer to a run whose record says promoted, if it died before it could.
+
+    To be called by who holds the catalog, of the run that its files belong to.
+    """
+    found = storage.find_json(bucket, pointer_key(files.catalog))
+    pointer = None if found.value is None else Pointer.from_dict(found.value)
+    record = storage.read_json(bucket, files.manifest)
+    if record["outcome"] != "promoted" or _fence(bucket, files) <= _fence_of(bucket, pointer):
+        return
+    moved = Pointer.moved(record, pointer)
+    storage.replace_json(bucket, pointer_key(files.catalog), found, moved.to_dict())
 
 
 def _is_promoted(bucket: str, files: RunFiles) -> bool:

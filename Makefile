@@ -10,6 +10,7 @@
 #   make bench-train  quality, time and memory against myFM and torch;  make bench-serve  serving
 #   make bench-rank   lists beside implicit's ALS, EASE and popularity
 #   make bench-encode  the encoder's speed beside its peers;  make bench-evaluate  a large evaluation
+#   make chaos   kill and abort a run at each of its calls; storms of uploads (make test tries some)
 #   make oracle  model artifacts against real MXNet, both ways
 #   make spark-files  Parquet files of Spark's for the tests, written anew
 #   make image   build container/'s image and check it (needs Docker)
@@ -31,7 +32,7 @@ sam := .venvs/sam/bin/sam
 parameters := PythonRuntime=python$(LAMBDA_PYTHON) Architecture=$(LAMBDA_ARCH) $(PARAMETERS)
 
 .PHONY: demo read test check up down events build deploy lock clean install bench-train bench-serve bench-encode \
-	bench-evaluate bench-rank oracle spark-files image
+	bench-evaluate bench-rank chaos oracle spark-files image
 
 demo: .venv/.local .venvs/sam/.installed .venvs/emulator/.installed
 	@.venv/bin/python -m local demo $(ARGS)
@@ -95,6 +96,9 @@ spark-files: .venvs/spark/.installed
 image: .venv/.dev
 	BUILDX_NO_DEFAULT_ATTESTATIONS=1 docker build --platform linux/amd64 --file container/Dockerfile --tag matinee-fm $(ARGS) .
 	.venv/bin/python -m pytest tests/image
+
+chaos: .venv/.dev
+	CHAOS=all .venv/bin/python -m pytest -n auto --dist load tests/chaos $(ARGS)
 
 lock: .venv/.dev
 	sh requirements/lock.sh

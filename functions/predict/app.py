@@ -1,6 +1,5 @@
 """API: predictions, recommendations, the serving model, health."""
 
-import json
 import os
 from collections.abc import Mapping
 from http import HTTPStatus
@@ -10,10 +9,15 @@ from aws_lambda_powertools.event_handler import APIGatewayRestResolver, Response
 from aws_lambda_powertools.logging import correlation_paths
 from aws_lambda_powertools.metrics import MetricUnit
 from aws_lambda_powertools.utilities.typing import LambdaContext
-from recommender.api.problems import MEDIA_TYPE, of_error, problem
-from recommender.api.requests import parse_predictions, parse_recommendations, parse_session
+from recommender.api.problems import answered, of_error, problem, refused
+from recommender.api.requests import (
+    parse_predictions,
+    parse_recommendations,
+    parse_session,
+    parse_user,
+)
+from recommender.api.routing import routable
 from recommender.errors import EndpointFailedError, RecommenderError, ServiceError
-from recommender.json_text import utf8
 from recommender.observability import logger, metrics
 from recommender.pipeline.runs import CODE_VERSION
 from recommender.pipeline.settings import PredictSettings
@@ -25,7 +29,7 @@ app = APIGatewayRestResolver()
 @app.post("/v1/catalogs/<catalog>/predictions")
 def predictions(catalog: str) -> Response[str]:
     """Score pairs of user and item."""
-    event = app.current_event
+    event, catalog = app.current_event, _parameter("catalog", catalog)
     request = parse_predictions(event.body, is_base64=bool(event.is_base64_encoded))
     return _answer(answers.predictions(_settings(), catalog, request))
 
@@ -33,14 +37,25 @@ def predictions(catalog: str) -> Response[str]:
 @app.get("/v1/catalogs/<catalog>/users/<user>/recommendations")
 def recommendations(catalog: str, user: str) -> Response[str]:
     """Name a user's best items."""
+    catalog, user = _parameter("catalog", catalog), _parameter("user", user)
     request = parse_recommendations(app.current_event.query_string_parameters)
     return _answer(answers.recommendations(_settings(), catalog, user, request))
+
+
+@app.get("/v1/catalogs/<catalog>/recommendations")
+def recommendations_by_query(catalog: str) -> Response[str]:
+    """Name the best items of a user whose id a path cannot hold."""
+    query = app.current_event.query_string_parameters
+    user, request = parse_user(query), parse_recommendations(query)
+    return _answer(
+        answers.recommendations(_settings(), _parameter("catalog", catalog), user, request)
+    )
 
 
 @app.post("/v1/catalogs/<catalog>/recommendations")
 def session(catalog: str) -> Response[str]:
     """Recommend items to somebody who is known by some ratings alone."""
-    event = app.current_event
+    event, catalog = app.current_event, _parameter("catalog", catalog)
     request = parse_session(event.body, is_base64=bool(event.is_base64_encoded))
     return _answer(answers.session(_settings(), catalog, request))
 
@@ -48,7 +63,7 @@ def session(catalog: str) -> Response[str]:
 @app.get("/v1/catalogs/<catalog>/model")
 def model(catalog: str) -> Response[str]:
     """Show the manifest of the run that serves."""
-    return _answer(answers.model(_settings(), catalog))
+    return _answer(answers.model(_settings(), _parameter("catalog", catalog)))
 
 
 @app.get("/v1/health")
@@ -88,7 +103,12 @@ def not_found(error: Exception) -> Response[str]:  # noqa: ARG001
 def lambda_handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
     """Route one request."""
     metrics.add_metric("Requests", MetricUnit.Count, 1)
-    return app.resolve(event, context)
+    return app.resolve(routable(event), context)
+
+
+def _parameter(name: str, in_path: str) -> str:
+    """A path's parameter: as the gateway read it, if it did."""
+    return app.current_event.path_parameters.get(name, in_path)
 
 
 def _settings() -> PredictSettings:
@@ -96,10 +116,8 @@ def _settings() -> PredictSettings:
 
 
 def _answer(value: Mapping[str, object]) -> Response[str]:
-    body = utf8(json.dumps(value, ensure_ascii=False)).decode()
-    return Response(status_code=HTTPStatus.OK, content_type="application/json", body=body)
+    return Response(*answered(value))
 
 
 def _problem(value: Mapping[str, object]) -> Response[str]:
-    body = utf8(json.dumps(value, ensure_ascii=False)).decode()
-    return Response(status_code=cast("int", value["status"]), content_type=MEDIA_TYPE, body=body)
+    return Response(*refused(value))

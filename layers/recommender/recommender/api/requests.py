@@ -73,7 +73,7 @@ def parse_session(body: str | None, *, is_base64: bool = False) -> SessionReques
     """Read ``{"ratings": [{"item": "50", "rating": 5}], "limit": 10, "explain": true}``.
 
     A rating may be left out: then the item counts as one of the best. With a ``"user"``, the
-    ratings are news of one who may be known.
+    ratings are news of one who may be known; there may be none then.
 
     Args:
         body: the request's, in UTF-8 if it is base64 of bytes.
@@ -83,18 +83,19 @@ def parse_session(body: str | None, *, is_base64: bool = False) -> SessionReques
         InvalidRequestError: it is something else; the message says where and what was expected.
     """
     document = _document(body, ("ratings", "user", "limit", "explain"), is_base64=is_base64)
-    ratings = document.get("ratings")
-    if not isinstance(ratings, list) or not 1 <= len(ratings) <= MAX_RATINGS:
+    user = document.get("user")
+    fewest = 1 if user is None else 0
+    ratings = document.get("ratings", None if fewest else [])
+    if not isinstance(ratings, list) or not fewest <= len(ratings) <= MAX_RATINGS:
         found = f"{len(ratings)} of them" if isinstance(ratings, list) else json.dumps(ratings)[:80]
         raise InvalidRequestError(
-            "$.ratings", f"expected 1 to {MAX_RATINGS} ratings, found {found}"
+            "$.ratings", f"expected {fewest} to {MAX_RATINGS} ratings, found {found}"
         )
     limit, explain = document.get("limit", 10), document.get("explain", False)
     if isinstance(limit, bool) or not isinstance(limit, int) or not 1 <= limit <= MAX_LIMIT:
         raise InvalidRequestError("$.limit", f"expected 1 to {MAX_LIMIT}, found {limit!r}"[:120])
     if not isinstance(explain, bool):
         raise InvalidRequestError("$.explain", f"expected true or false, found {explain!r}"[:120])
-    user = document.get("user")
     return SessionRequest(
         tuple(_rating(at, one) for at, one in enumerate(ratings)),
         None if user is None else _identifier("$.user", user),
@@ -116,6 +117,17 @@ def parse_recommendations(query: Mapping[str, str]) -> RecommendationRequest:
     if exclude not in ("true", "false"):
         raise InvalidRequestError("exclude_seen", f"expected true or false, found {exclude[:40]!r}")
     return RecommendationRequest(int(text), exclude == "true")
+
+
+def parse_user(query: Mapping[str, str]) -> str:
+    """Read ``?user=a/b%20c``, whose percent-encoding is undone already.
+
+    Raises:
+        InvalidRequestError: there is none, or it cannot be an id.
+    """
+    if "user" not in query:
+        raise InvalidRequestError("user", "expected ?user=, percent-encoded; it is missing")
+    return _identifier("user", query["user"])
 
 
 def _document(body: str | None, known: Sequence[str], *, is_base64: bool) -> dict[str, object]:

@@ -8,7 +8,11 @@ from numpy.typing import NDArray
 
 from recommender.aws.clients import error_code, passing_troubles, sagemaker_runtime
 from recommender.errors import EndpointFailedError
+from recommender.observability import logger
 from recommender.recordio.wire import RECORDIO_PROTOBUF
+
+MAX_BODY_BYTES = 6_291_456
+"""Source: SageMaker Runtime API reference, InvokeEndpoint, as it was longest; it may take more."""
 
 
 class VariantMovedError(Exception):
@@ -20,7 +24,7 @@ def score(endpoint: str, variant: str, body: bytes) -> NDArray[np.float64]:
 
     Args:
         variant: which model must answer: its columns are the ones that ``body`` uses.
-        body: at most 6,291,456 bytes.
+        body: at most `MAX_BODY_BYTES`.
     Returns:
         ``(n,)`` scores: probabilities of a classifier, ratings of a regressor.
     Raises:
@@ -40,7 +44,10 @@ def score(endpoint: str, variant: str, body: bytes) -> NDArray[np.float64]:
             if error_code(error) in ("ValidationError", "ValidationException"):
                 raise VariantMovedError(endpoint, variant) from error
             if error_code(error) == "ModelError":
-                raise EndpointFailedError(endpoint, str(error)) from error
+                # Its words may quote paths and insides of the container: they are for the log.
+                logger.warning("the container failed", extra={"told": str(error)[:2000]})
+                reason = "its container could not score; its log says why"
+                raise EndpointFailedError(endpoint, reason) from error
             raise
     predictions = json.loads(answer["Body"].read())["predictions"]
     return np.array([prediction["score"] for prediction in predictions], dtype=np.float64)

@@ -17,7 +17,7 @@ from recommender.catalog.keys import check_catalog_name
 from recommender.catalog.ranking import Ranking
 from recommender.dataset.vocabulary import Vocabulary
 from recommender.errors import EndpointFailedError, UnknownCatalogError
-from recommender.features import Float32s, Float64s
+from recommender.features import Float32s, Float64s, Integers
 from recommender.model import factors
 from recommender.model.pair_model import PairModel
 from recommender.model.seen_items import SeenItems
@@ -214,8 +214,16 @@ def _score_with(run: ServedRun, name: str, pairs: Sequence[tuple[str, str]]) -> 
     scores = run.like.predict_pairs(users, items)
     some = np.flatnonzero((users >= 0) | (items >= 0))
     if len(some):
-        # The endpoint's model knows the side features; what they add was not folded away there.
-        rows = run.features.rows(users[some], items[some])
-        body = write_rows(rows, None)
-        scores[some] = endpoint.score(name, jobs.variant_name(run.run_id), body)
+        scores[some] = _asked(run, name, users[some], items[some])
     return scores
+
+
+def _asked(run: ServedRun, name: str, users: Integers, items: Integers) -> Float64s:
+    """Ask the endpoint, in as many parts as its limit on a body takes."""
+    # The endpoint's model knows the side features; what they add was not folded away there.
+    body = write_rows(run.features.rows(users, items), None)
+    if len(body) > endpoint.MAX_BODY_BYTES and users.size > 1:
+        half = users.size // 2
+        parts = (slice(0, half), slice(half, None))
+        return np.concatenate([_asked(run, name, users[part], items[part]) for part in parts])
+    return endpoint.score(name, jobs.variant_name(run.run_id), body)

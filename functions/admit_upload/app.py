@@ -6,7 +6,6 @@ from typing import Any
 
 from aws_lambda_powertools.metrics import MetricUnit
 from aws_lambda_powertools.utilities.typing import LambdaContext
-from recommender.aws import notices
 from recommender.catalog.keys import catalog_of_key
 from recommender.errors import InvalidCatalogNameError
 from recommender.observability import logger, metrics
@@ -45,11 +44,8 @@ def lambda_handler(event: dict[str, Any], context: LambdaContext) -> dict[str, o
         # The uploader would otherwise wait for a run that never comes.
         logger.warning("upload names no catalog", extra={"key": key})
         metrics.add_metric("UploadsIgnored", MetricUnit.Count, 1)
-        notices.publish(
-            settings.notice_topic_arn,
-            f"Upload ignored: {key}",
-            {"outcome": "ignored", "key": key, "reason": str(error)},
-        )
+        if event["detail-type"] == "Object Created":
+            admission.tell_of_stray(key, str(error), settings)
         return {"ignored": str(error)}
     execution, started = admission.admit(catalog, settings)
     metrics.add_metric("RunsStarted" if started else "UploadsQueued", MetricUnit.Count, 1)

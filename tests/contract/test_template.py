@@ -207,7 +207,6 @@ def test_uploads_and_settings_are_listened_to_in_the_ratings_bucket_alone() -> N
         "detail-type": ["Object Created", "Object Deleted"],
         "detail": {
             "bucket": {"name": [template.environment("EncodeRatings")["RATINGS_BUCKET"]]},
-            "object": {"key": [{"prefix": "ratings/"}, {"prefix": "catalogs/"}]},
         },
     }
 

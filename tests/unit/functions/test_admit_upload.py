@@ -1,5 +1,6 @@
 """The function that EventBridge calls: uploads, and runs that ended without their last step."""
 
+import time
 from typing import Any
 
 import pytest
@@ -83,11 +84,49 @@ def test_an_upload_that_names_no_catalog_starts_nothing_and_is_told_of(
     assert stage.lease() == {}
     (notice,) = stage.notices()
     assert notice.facts == {
-        "summary": f"Upload ignored: {key}",
+        "summary": f"Upload ignored: {key}. {notice.facts['expected']}",
         "outcome": "ignored",
+        "level": "warning",
         "key": key,
         "reason": answer["ignored"],
+        "expected": notice.facts["expected"],
     }
+
+
+@pytest.mark.parametrize(
+    ("key", "words"),
+    [
+        ("u.data", "ratings/<catalog>/"),
+        ("data/films/u.data", "ratings/<catalog>/"),
+        ("ratings/u.data", "ratings/<catalog>/"),
+        ("Ratings/films/u.data", "upload it as ratings/films/u.data"),
+        ("catalogs/My Films/config.json", "such as 'my-films'"),
+    ],
+)
+def test_a_stray_is_told_where_it_should_lie(stage: Stage, key: str, words: str) -> None:
+    tell(stage, key)
+    (notice,) = stage.notices()
+    assert words in notice.facts["summary"]
+
+
+def test_strays_that_lie_together_are_told_of_once_an_hour(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    now = [1_800_000_000.0]
+    monkeypatch.setattr(time, "time", lambda: now[0])
+    for n in range(20):
+        tell(stage, f"Ratings/films/{n}.csv")
+        tell(stage, f"{n}.csv")
+    assert len(stage.notices()) == 2
+    now[0] += 3601
+    tell(stage, "Ratings/films/0.csv")
+    assert len(stage.notices()) == 1
+
+
+def test_a_stray_that_is_deleted_is_no_news(stage: Stage) -> None:
+    event = object_deleted(stage.ratings, "u.data")
+    stage.run("AdmitUpload", app.lambda_handler, event)
+    assert stage.notices() == []
 
 
 @pytest.mark.parametrize("key", ["ratings/films/", "ratings/", "ratings/Films/"])

@@ -8,8 +8,6 @@ from dataclasses import dataclass
 from typing import Any
 
 import pytest
-from recommender.api import problems
-from recommender.aws import endpoint
 from recommender.pipeline.runs import CODE_VERSION
 
 from functions.predict import app
@@ -398,34 +396,3 @@ def test_a_model_is_loaded_once(api: Api) -> None:
 def test_the_planted_scores_are_what_the_tests_take_them_for() -> None:
     assert math.isclose(films.LIKED + films.DISLIKED, 1.0)
     assert films.LIKED > 0.98
-
-
-def test_more_than_the_endpoint_takes_at_once_is_asked_in_parts(
-    api: Api, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    pairs = [(user, item) for user in films.USERS for item in films.ITEMS]
-    whole = api.predict(*pairs).body["predictions"]
-    monkeypatch.setattr(endpoint, "MAX_BODY_BYTES", 1000)
-    api.stage.calls.clear()
-    assert api.predict(*pairs).body["predictions"] == whole
-    bodies = [
-        call.parameters["Body"] for call in api.stage.calls if call.operation == "InvokeEndpoint"
-    ]
-    assert len(bodies) > 4
-    assert max(map(len, bodies)) <= 1000
-
-
-def test_what_a_container_says_of_its_insides_stays_in_the_log(api: Api) -> None:
-    words = "Received server error (500) with message /opt/venv/matinee/x.py: KeyError"
-    api.stage.sagemaker.troubles["InvokeEndpoint"] = [RefusalError("ModelError", words, 424)]
-    detail = check_problem(api.predict(("anna", "242")), 503, "endpoint-failed")
-    assert "/opt" not in detail
-    assert "its log says why" in detail
-
-
-def test_an_answer_that_cannot_be_sent_is_refused_in_words(
-    api: Api, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(problems, "MAX_ANSWER_BYTES", 200)
-    answer = api.predict(("anna", "242"), ("anna", "z"))
-    assert "Ask for fewer" in check_problem(answer, 413, "answer-too-large")

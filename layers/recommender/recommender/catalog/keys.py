@@ -43,6 +43,34 @@ def catalog_of_key(key: str) -> str:
     return check_catalog_name(segments[1])
 
 
+def prefix_of_stray(key: str) -> str:
+    """Where an object lies that belongs to no catalog: the folders above it, two at most.
+
+    One notice is enough for all that somebody copies there.
+    """
+    folders = key.split("/")[:-1]
+    return "/".join([*folders[:2], ""]) if folders else ""
+
+
+def expected_of(key: str) -> str:
+    """Say where an object that belongs to no catalog should lie instead, as a whole sentence."""
+    first, _, rest = key.partition("/")
+    if first.lower() in (_RATINGS, _CATALOGS) and first != first.lower():
+        return f"Folders are spelled in small letters: upload it as {first.lower()}/{rest}"
+    if first in (_RATINGS, _CATALOGS) and "/" in rest:
+        name = rest.partition("/")[0]
+        other = re.sub(r"[^a-z0-9]+", "-", name.lower()).strip("-")[:32].strip("-")
+        hint = f", such as {other!r}" if other else ""
+        return (
+            f"{name!r} cannot be the name of a catalog: choose 1 to 32 of a-z, 0-9 and '-', no '-' "
+            f"first or last{hint}"
+        )
+    return (
+        "Ratings are read from ratings/<catalog>/..., settings and side files from "
+        "catalogs/<catalog>/ (config.json, items.*, users.*); upload it there"
+    )
+
+
 def by_product_of(key: str) -> str | None:
     """Say why an object is no file of its catalog but a by-product of what wrote the files.
 

@@ -4,6 +4,7 @@ import time
 from collections.abc import Mapping
 
 from recommender.aws import leases, notices, sagemaker, states
+from recommender.catalog.keys import expected_of, prefix_of_stray
 from recommender.pipeline.runs import execution_input
 from recommender.pipeline.settings import AdmitUploadSettings, FinishRunSettings
 
@@ -40,6 +41,25 @@ def is_of_an_old_version(detail: Mapping[str, object]) -> bool:
     A file that somebody deletes is hidden by a marker, which is told otherwise.
     """
     return detail.get("deletion-type") == "Permanently Deleted"
+
+
+def tell_of_stray(key: str, reason: str, settings: AdmitUploadSettings) -> None:
+    """Tell of an upload that nobody reads: once an hour at most for all that lies together."""
+    prefix = prefix_of_stray(key)
+    if not notices.is_first(settings.state_table, f"stray {prefix}"):
+        return
+    expected = expected_of(key)
+    notices.publish(
+        settings.notice_topic_arn,
+        f"Upload ignored: {key}. {expected}",
+        {
+            "outcome": "ignored",
+            "level": "warning",
+            "key": key,
+            "reason": reason,
+            "expected": expected,
+        },
+    )
 
 
 def free_abandoned(

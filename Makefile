@@ -4,7 +4,9 @@
 #   make test    every test, whole runs on the local stack included
 #   make check   format, lint, types, import rules, template, state machine, then every test
 #   make read FILE=ratings.csv  how a file would be read, before it is uploaded
-#   make up      start the local stack in the background;  make down  stops it
+#   make up      start the local stack in the background;  make down  stops it, and what is in it is gone
+#   make env     what points another terminal at it: eval "$(make -s env)"
+#   make status  what every catalog is at: serving, running, waiting, not read (ARGS="--stack matinee" in an account)
 #   make events  capture tests/events/*.json anew: what each function really receives
 #   make build   build for AWS;                             make deploy  deploy to AWS
 #   make bench-train  quality, time and memory against myFM and torch;  make bench-serve  serving
@@ -31,7 +33,7 @@ pip_install := -m pip install --quiet --no-deps --require-hashes --requirement
 sam := .venvs/sam/bin/sam
 parameters := PythonRuntime=python$(LAMBDA_PYTHON) Architecture=$(LAMBDA_ARCH) $(PARAMETERS)
 
-.PHONY: demo read test check up down events build deploy lock clean install bench-train bench-serve bench-encode \
+.PHONY: demo read test check up env status down events build deploy lock clean install bench-train bench-serve bench-encode \
 	bench-evaluate bench-rank chaos oracle spark-files image
 
 demo: .venv/.local .venvs/sam/.installed .venvs/emulator/.installed
@@ -43,6 +45,12 @@ read: .venv/.local
 
 up: .venv/.local .venvs/sam/.installed .venvs/emulator/.installed
 	@.venv/bin/python -m local up $(ARGS)
+
+status: .venv/.local
+	@.venv/bin/python -m local status $(ARGS)
+
+env: .venv/.local
+	@.venv/bin/python -m local env
 
 down: .venv/.local
 	@.venv/bin/python -m local down

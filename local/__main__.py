@@ -1,4 +1,4 @@
-"""``python -m local demo | up | down | events``: the laptop's AWS, as the Makefile calls it."""
+"""``python -m local demo | up | env | status | down | events``: the laptop's AWS, for make."""
 
 import argparse
 import json
@@ -11,12 +11,16 @@ from pathlib import Path
 from types import FrameType
 from typing import Any
 
+import boto3
+from botocore.exceptions import BotoCoreError, ClientError
+
+from local.client.status import sentences, status
 from local.demo import events
 from local.demo.run import run
 from local.demo.screen import Screen
 from local.demo.summary import tell
 from local.emulator.processes import LOOPBACK, StartError, docker_bridge
-from local.emulator.stack import ROOT, STATE, DeployError, Stack, build
+from local.emulator.stack import ROOT, STACK_NAME, STATE, DeployError, Stack, build
 
 
 def main() -> int:
@@ -28,6 +32,14 @@ def main() -> int:
         "--exit", action="store_true", help="stop everything at the end, on a terminal too"
     )
     up = commands.add_parser("up", help="start a stack in the background")
+    commands.add_parser("env", help="print what points a shell at the stack that is up")
+    asked = commands.add_parser("status", help="tell what every catalog is at")
+    asked.add_argument(
+        "--stack",
+        default="",
+        help="the name of a stack in the account and region that the shell's AWS settings name; "
+        "left out, the local stack that is up",
+    )
     commands.add_parser("down", help="stop the stack that up started")
     serve = commands.add_parser("serve", help="run a stack until this process is told to stop")
     commands.add_parser("events", help="capture tests/events from a run on a stack of its own")
@@ -47,7 +59,7 @@ def main() -> int:
     except KeyboardInterrupt:
         print("\nStopped.")
         return 130
-    except (DeployError, StartError, RuntimeError) as error:
+    except (BotoCoreError, ClientError, DeployError, StartError, RuntimeError) as error:
         print(f"\n{error}", file=sys.stderr)
         return 1
 
@@ -63,6 +75,10 @@ def _run(arguments: argparse.Namespace) -> int:
             return _demo(_host(arguments), stay=stay)
         case "up":
             return _up(docker=arguments.docker)
+        case "env":
+            return _env()
+        case "status":
+            return _status(arguments.stack)
         case "serve":
             return _serve(_host(arguments))
         case "events":
@@ -94,9 +110,11 @@ def _demo(host: str, *, stay: bool) -> int:
 
 def _serve(host: str) -> int:
     build()
-    with Stack(folder=STATE, host=host):
-        signal.pause()
-    return 0
+    with Stack(folder=STATE, host=host) as stack:
+        while not (ended := stack.ended()):
+            time.sleep(1)
+        print(f"{ended}; the rest of the stack is stopped", flush=True)
+    return 1
 
 
 def _events() -> int:
@@ -106,7 +124,10 @@ def _events() -> int:
 
 
 def _up(*, docker: bool) -> int:
-    _refuse_if_up()
+    if (facts := _running()) is not None:
+        print("# It is up already.")
+        _show(facts)
+        return 0
     STATE.parent.mkdir(parents=True, exist_ok=True)
     log = STATE.parent / "local.log"
     print("Building, starting and deploying ...", flush=True)
@@ -124,11 +145,40 @@ def _up(*, docker: bool) -> int:
             print(log.read_text(), file=sys.stderr)
             return 1
         time.sleep(0.2)
+    _show(facts)
+    return 0
+
+
+def _show(facts: dict[str, Any]) -> None:
+    """Print what a shell needs, and for people what there is."""
     for name, value in facts["environment"].items():
         print(f"export {name}={value}")
+    print(f"export MATINEE_API={facts['api_base_url']}")
     for name, value in facts["outputs"].items():
         print(f"# {name}: {value}")
-    print(f"# API: {facts['api_base_url']}\n# Stop it with: make down")
+    print('# In another terminal: eval "$(make -s env)"\n# Stop it with: make down')
+
+
+def _env() -> int:
+    facts = _running()
+    if facts is None:
+        print("Nothing is up; start it with: make up", file=sys.stderr)
+        return 1
+    _show(facts)
+    return 0
+
+
+def _status(stack: str) -> int:
+    facts = _running()
+    if not stack and facts is None:
+        print("Nothing is up; start it with: make up", file=sys.stderr)
+        return 1
+    if not stack and facts is not None:
+        os.environ.update(facts["environment"])
+    found = boto3.client("cloudformation").describe_stacks(StackName=stack or STACK_NAME)
+    outputs = {row["OutputKey"]: row["OutputValue"] for row in found["Stacks"][0]["Outputs"]}
+    for line in sentences(*status(boto3.Session().client, outputs)):
+        print(line)
     return 0
 
 
@@ -144,7 +194,7 @@ def _down() -> int:
             print(f"Process {facts['pid']} does not end.", file=sys.stderr)
             return 1
         time.sleep(0.1)
-    print("Down.")
+    print("Down. What was in it is gone: files, models, runs. The next `make up` starts empty.")
     return 0
 
 

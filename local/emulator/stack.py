@@ -248,6 +248,17 @@ class Stack:
             server.stop()
         self._servers.clear()
         (self.folder / "stack.json").unlink(missing_ok=True)
+        # Nothing finds the emulator's files and SageMaker's again; logs and payloads stay.
+        for left in [*self.folder.glob("tmp-*"), self.folder / "sagemaker"]:
+            shutil.rmtree(left, ignore_errors=True)
+
+    def ended(self) -> str:
+        """Say which server has ended by itself; an empty text while all are at work."""
+        for server in self._servers:
+            status = server.process.poll()
+            if status is not None:
+                return f"{server.name} ended with status {status}; see {server.log}"
+        return ""
 
     def __enter__(self) -> "Self":
         try:

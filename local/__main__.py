@@ -177,9 +177,13 @@ def _status(stack: str) -> int:
         os.environ.update(facts["environment"])
     found = boto3.client("cloudformation").describe_stacks(StackName=stack or STACK_NAME)
     outputs = {row["OutputKey"]: row["OutputValue"] for row in found["Stacks"][0]["Outputs"]}
-    for line in sentences(*status(boto3.Session().client, outputs)):
+    for line in sentences(*status(_client, outputs)):
         print(line)
     return 0
+
+
+def _client(service: str) -> Any:  # boto3 makes clients of any kind
+    return boto3.client(service)  # type: ignore[call-overload]
 
 
 def _down() -> int:
@@ -188,7 +192,7 @@ def _down() -> int:
         print("Nothing is up.")
         return 0
     os.kill(facts["pid"], signal.SIGTERM)
-    deadline = time.monotonic() + 20
+    deadline = time.monotonic() + 60
     while _alive(facts["pid"]):
         if time.monotonic() > deadline:
             print(f"Process {facts['pid']} does not end.", file=sys.stderr)

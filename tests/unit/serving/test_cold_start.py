@@ -9,6 +9,7 @@ from recommender.dataset.vocabulary import Vocabulary
 from recommender.model.artifact import write_artifact
 from recommender.model.machine import FactorizationMachine
 from recommender.predictor_types import BINARY_CLASSIFIER
+from recommender.recordio.reading import read_rows
 
 from testbed import films
 from testbed.machine import Execution, State
@@ -97,19 +98,26 @@ def test_a_new_user_with_features_gets_a_list_of_their_own(done: Execution, stag
     assert session["items"] == answer["items"][: len(session["items"])]
 
 
-def test_predictions_of_new_ones_are_those_of_the_endpoint_and_marked(
+def test_predictions_of_new_ones_follow_from_features_and_are_marked(
     done: Execution, stage: Stage
 ) -> None:
     pairs = [{"user": "nora #1", "item": "new light"}, {"user": "anna", "item": "new/dark?"}]
+    pairs += [{"user": "nora #1", "item": "new/dark?"}, {"user": "196", "item": "242"}]
+    stage.calls.clear()
     answer = call(stage, "POST", "predictions", {"pairs": pairs})
-    both, one = answer["predictions"]
-    assert both["score"] == pytest.approx(films.LIKED)
-    assert one["score"] == pytest.approx(films.LIKED)  # anna's taste is dark
-    for told in (both, one):
+    both, one, unlike, old = answer["predictions"]
+    assert both["score"] > 0.9
+    assert one["score"] > 0.9  # anna's taste is dark
+    assert unlike["score"] < 0.1
+    for told in (both, one, unlike):
         assert told["item_by_features"] is True
         assert told["item_known"] is False
     assert (both["user_by_features"], both["user_known"]) == (True, False)
     assert ("user_by_features" in one, one["user_known"]) == (False, True)
+    # The endpoint is asked of those alone who have columns of their own in its model.
+    (asked,) = (call for call in stage.calls if call.operation == "InvokeEndpoint")
+    assert len(read_rows(asked.parameters["Body"])[0]) == 1
+    assert old["score"] == pytest.approx(films.LIKED)
 
 
 def test_the_run_says_how_many_there_are_and_what_features_are_worth(

@@ -75,17 +75,15 @@ class SideFeatures:
     def rows(self, users: Integers, items: Integers) -> FeatureRows:
         """The full rows of pairs: user, item, the user's features, the item's.
 
-        Who has no ratings has no entry but those of the features.
-
         Args:
-            users: ``(n,)`` user numbers, -1 for an unknown one, who has no entries.
-            items: ``(n,)`` item numbers, -1 likewise.
+            users: ``(n,)`` numbers of users with ratings, -1 for an unknown one without entries.
+            items: ``(n,)`` numbers of items with ratings, -1 likewise.
         """
         n_users = len(self.users) - len(self.cold_users)
         n_items = len(self.items) - len(self.cold_items)
         parts = [
-            ((users >= 0) & (users < n_users), users, None, 0),
-            ((items >= 0) & (items < n_items), items, None, n_users),
+            (users >= 0, users, None, 0),
+            (items >= 0, items, None, n_users),
             (users >= 0, users, self.users, n_users + n_items),
             (items >= 0, items, self.items, n_users + n_items),
         ]

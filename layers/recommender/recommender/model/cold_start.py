@@ -1,9 +1,9 @@
 """Vectors of users and items without ratings, by a linear map from features to vectors.
 
-A ranking model learns from who chose what, and side features make its lists no better. But they
-are all that is known of an item nobody has rated. So the vectors of the rated ones are regressed
-on their features, and the others get what the regression says: with features that tell nothing,
-the mean of all.
+A ranking model learns from who chose what, and side features make its lists no better; of a model
+of ratings they become part of the vectors of those who have any. But they are all that is known of
+an item nobody has rated. So the vectors of the rated ones are regressed on their features, and the
+others get what the regression says: with features that tell nothing, the mean of all.
 
 Source:
     Gantner, Drumond, Freudenthaler, Rendle, Schmidt-Thieme, *Learning Attribute-to-Feature Mappings
@@ -46,7 +46,7 @@ class ColdStart:
 
 
 def with_cold(model: PairModel, features: SideFeatures) -> tuple[PairModel, dict[str, ColdStart]]:
-    """Add users and items without ratings to a model that knows no side features.
+    """Add users and items without ratings to a model.
 
     Args:
         model: of users and items with ratings.

@@ -28,9 +28,9 @@ def fold(
 
     Args:
         machine: ``n_users`` columns of users, ``n_items`` of items, then the side features'.
-        n_users: number of users with a column of their own.
-        n_items: number of items with one.
-        side: the side features of each, and of those without ratings, who have no such column.
+        n_users: number of users with ratings.
+        n_items: number of items with ratings.
+        side: the side features of each; of those without ratings nothing is made here.
 
     Returns:
         A model that scores every known pair as the machine scores its full row, up to the rounding
@@ -49,8 +49,8 @@ def fold(
             machine.dimension,
         )
     first = n_users + n_items
-    user_weights, user_factors = _folded(machine, slice(0, n_users), side.users, first)
-    item_weights, item_factors = _folded(machine, slice(n_users, first), side.items, first)
+    user_weights, user_factors = _folded(machine, 0, side.users.part(0, n_users), first)
+    item_weights, item_factors = _folded(machine, n_users, side.items.part(0, n_items), first)
     return PairModel(
         bias=machine.bias,
         user_weights=user_weights,
@@ -64,13 +64,12 @@ def fold(
 
 
 def _folded(
-    machine: FactorizationMachine, own: slice, rows: FeatureRows, first: int
+    machine: FactorizationMachine, own: int, rows: FeatureRows, first: int
 ) -> tuple[Float32s, Float32s]:
-    """Weights and factors of one side: columns ``own``, and features from ``first`` on."""
+    """Weights and factors of one side: own columns from ``own`` on, features from ``first``."""
     size, rank = len(rows), machine.factors.shape[1]
-    weights, factors = np.zeros(size), np.zeros((size, rank))
-    weights[: own.stop - own.start] = machine.linear[own]
-    factors[: own.stop - own.start] = machine.factors[own]
+    weights = machine.linear[own : own + size].astype(np.float64)
+    factors = machine.factors[own : own + size].astype(np.float64)
     squares = factors**2
     owners = np.repeat(np.arange(size), np.diff(rows.offsets))
     step = max(1, _NUMBERS_AT_ONCE // max(1, rank))

@@ -151,9 +151,12 @@ def _like(run: _Run, uri: str, facts: dict[str, object]) -> tuple[Verdict, PairM
         config = replace(config, gate=config.gate.of_predictions())
     rated = model.first(len(run.vocabulary.users), len(run.vocabulary.items))
     result = assess(rated, run.vocabulary, _sides(run.pairs), config, _champion(run, LIKE))
+    features = side_features.read(run.bucket, run.files, run.vocabulary)
+    served, cold = with_cold(rated, features)
     if result.verdict.promoted:
-        storage.write_arrays(run.bucket, run.files.factors, factors.to_arrays(model))
+        storage.write_arrays(run.bucket, run.files.factors, factors.to_arrays(served))
     facts |= result.to_dict()
+    facts["coldStart"] = {noun: one.to_dict() for noun, one in cold.items()}
     return result.verdict, rated
 
 

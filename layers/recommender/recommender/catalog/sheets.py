@@ -12,7 +12,7 @@ from recommender.formats.delimited import (
     find_columns,
     first_cells_count,
     has_one_more,
-    normalised,
+    places_of,
     surplus_of,
 )
 from recommender.formats.json_rows import id_of, json_object
@@ -287,8 +287,8 @@ def _text(value: object) -> str:
 
 def id_columns(names: Sequence[str], noun: str) -> list[int]:
     """Which columns are called an id of the noun, the most telling name first."""
-    plain = [normalised(name) for name in names]
-    return [plain.index(name) for name in COLUMN_NAMES[noun] if name in plain]
+    places = places_of(names)
+    return [places[name] for name in COLUMN_NAMES[noun] if name in places]
 
 
 def usable_id(row: Row, noun: str) -> str:

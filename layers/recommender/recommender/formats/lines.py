@@ -7,7 +7,7 @@ from operator import ne
 from recommender.errors import Refuse
 
 _BLOCK_BYTES = 1 << 20  # enough rows to make numpy worth its calls, few enough to stay in cache
-_MOST_BYTES_OF_A_LINE = 64 << 20
+_MOST_BYTES_OF_A_LINE = 16 << 20
 
 
 class Blocks:

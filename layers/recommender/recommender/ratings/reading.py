@@ -88,6 +88,9 @@ def _read_text(
         into.time_form = time_form_of_json(head, form)
         _read_json(blocks, form, into)
     else:
+        if b"\n" not in head[:SAMPLE_BYTES].lstrip() and len(head) >= SAMPLE_BYTES:
+            told = f"its first line is longer than {SAMPLE_BYTES:,} bytes, as that of no table is"
+            raise MalformedRatingsError(into.key, sample[0][0], told)
         table, form = find_table(into.key, sample, form)
         layout = detect_layout(into.key, table, form)
         understand(into, EXPLICIT if "rating" in layout.positions else IMPLICIT, form)

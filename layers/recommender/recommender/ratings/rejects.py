@@ -43,13 +43,22 @@ class RejectLog:
 
     def add(self, key: str, line: int, reason: str, text: str) -> str:
         """Take one row that cannot be used, and tell its reason's kind."""
-        self.count += 1
+        if self.room:
+            self.kept.append(Reject(key, line, reason, _writable(text[:MAX_REJECT_TEXT])))
+        return self.count_more(reason, 1)
+
+    @property
+    def room(self) -> int:
+        """How many more are kept in full."""
+        return self._most_kept - len(self.kept)
+
+    def count_more(self, reason: str, many: int) -> str:
+        """Count rows that cannot be used for one reason, and tell the reason's kind."""
+        self.count += many
         kind = _VALUES_IN_REASON.sub("…", reason)
         if kind not in self.by_reason and len(self.by_reason) >= MAX_REASONS:
             kind = "other"
-        self.by_reason[kind] = self.by_reason.get(kind, 0) + 1
-        if len(self.kept) < self._most_kept:
-            self.kept.append(Reject(key, line, reason, _writable(text[:MAX_REJECT_TEXT])))
+        self.by_reason[kind] = self.by_reason.get(kind, 0) + many
         return kind
 
 

@@ -34,9 +34,28 @@ Step Functions matches the class's own name, so a state machine names leaves.
 
 from collections.abc import Callable, Sequence
 
+MOST_CHARACTERS = 4000
+"""Of a message. Step Functions and SNS take 256 KB, and of an error's cause 32."""
+_MOST_NAMED = 10
+
+
+def shown(text: str, most: int = 80) -> str:
+    """Quote what somebody wrote, or its beginning."""
+    return text if len(text) <= most else text[: most - 3] + "..."
+
+
+def listed(names: Sequence[str], most: int = _MOST_NAMED) -> str:
+    """Name the first few, and say how many more there are."""
+    told = ", ".join(map(shown, names[:most]))
+    return told + (f" and {len(names) - most:,} more" if len(names) > most else "")
+
 
 class RecommenderError(Exception):
     """Base of every error that Matinee raises on purpose."""
+
+    def __init__(self, message: str = "") -> None:
+        """Say what is wrong; what is longer than anybody reads is cut."""
+        super().__init__(shown(message, MOST_CHARACTERS))
 
 
 class InputError(RecommenderError):

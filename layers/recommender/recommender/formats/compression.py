@@ -1,6 +1,7 @@
 """What uploads are packed with: gzip, bzip2, xz, zstd, zip; undone as they stream in, bounded."""
 
 import bz2
+import io
 import lzma
 import struct
 import sys
@@ -11,7 +12,7 @@ from collections.abc import Callable, Iterator
 from functools import partial
 from importlib import import_module
 from itertools import chain
-from typing import NamedTuple, Protocol
+from typing import IO, NamedTuple, Protocol
 
 from recommender.errors import Refuse
 from recommender.formats import workbooks
@@ -30,6 +31,8 @@ _TOO_LARGE = (
     f"{MAX_INFLATION_RATIO} times its size and {MAX_INFLATED_BYTES >> 30} GiB are allowed"
 )
 _ENCRYPTED = 1
+_LONGEST_INDEX = 1 << 20  # of a zip archive: some 15,000 files
+_LONGEST_END_OF_ZIP = (64 << 10) + 200
 
 
 class _Member(Protocol):
@@ -254,11 +257,13 @@ def _from_zip(
     with tempfile.TemporaryFile() as file:
         for chunk in chunks:
             file.write(chunk)
+        _refuse_long_index(file, refuse)
         try:
             with zipfile.ZipFile(file) as archive:
                 if workbooks.is_workbook(archive, refuse):
                     note("an Excel workbook")
-                    yield from workbooks.text_of(file, archive, refuse)
+                    size = file.seek(0, io.SEEK_END)
+                    yield from workbooks.text_of(file, archive, _allowed(size), refuse)
                     return
                 note("a zip archive")
                 member = _only_member(archive, refuse)
@@ -271,6 +276,23 @@ def _from_zip(
                         yield piece
         except _DAMAGES_OF_ZIP:
             raise refuse(1, "this is a zip archive that is damaged") from None
+
+
+def _refuse_long_index(file: IO[bytes], refuse: Refuse) -> None:
+    """Refuse an archive of very many files before they are listed: each takes a kilobyte then.
+
+    The index's size stands at its end: as four bytes, and where these are all ones as eight.
+    """
+    size = file.seek(0, io.SEEK_END)
+    file.seek(max(0, size - _LONGEST_END_OF_ZIP))
+    tail = file.read()
+    at = tail.rfind(b"PK\x05\x06")
+    index = int.from_bytes(tail[at + 12 : at + 16], "little") if at >= 0 else 0
+    if index == 0xFFFFFFFF:
+        at = tail.rfind(b"PK\x06\x06")
+        index = int.from_bytes(tail[at + 40 : at + 48], "little") if at >= 0 else 0
+    if index > _LONGEST_INDEX:
+        raise refuse(1, "this is a zip archive of very many files; upload each by itself")
 
 
 _DAMAGES_OF_ZIP = (

@@ -196,9 +196,9 @@ def _refuse_what_is_none(fields: Mapping[str, Field]) -> None:
     for role in fields:
         if role in TIME_COLUMNS:
             continue
-        name, holds = fields[role].name, fields[role].kind.holds
+        name, holds = fields[role].shown, fields[role].kind.holds
         if holds not in ("numbers", "texts") and not (role == "rating" and holds == "booleans"):
-            raise ParquetError(f"has a column {name!r} that holds {holds}, which are no {role}s")
+            raise ParquetError(f"has a column {name} that holds {holds}, which are no {role}s")
 
 
 def _add_batch(

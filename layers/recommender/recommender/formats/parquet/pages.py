@@ -14,6 +14,7 @@ from typing import IO, BinaryIO, cast
 
 MOST_MEMORY = 2 << 30
 MOST_SECONDS = 300  # of one processor; a hundred million ratings take ten
+MOST_BYTES_OF_A_COLUMN = 256 << 20  # in a batch: room for a thousand bytes a value
 
 _DECODER = Path(__file__).with_name("page_decoder.py")
 _INHERITED = ("LD_LIBRARY_PATH", "PYTHONHOME")  # nothing else, and so no credentials
@@ -95,7 +96,10 @@ def _received_number(pipe: IO[bytes]) -> int:
 
 
 def _received_bytes(pipe: IO[bytes]) -> bytes:
-    return _whole(pipe, _received_number(pipe))
+    size = _received_number(pipe)
+    if size > MOST_BYTES_OF_A_COLUMN:
+        raise PagesError(f"{size:,} bytes of a column come at once")
+    return _whole(pipe, size)
 
 
 def _whole(pipe: IO[bytes], size: int) -> bytes:

@@ -94,7 +94,7 @@ def test_an_end_of_line_in_an_id_stays_a_reject() -> None:
 
 
 def test_a_flag_is_a_word() -> None:
-    text = text_of(workbook(("a", "b"), (True, False)), ValueError)  # type: ignore[arg-type]
+    text = text_of(workbook(("a", "b"), (True, False)), ValueError, 1000)  # type: ignore[arg-type]
     assert text == b"a,b\nTRUE,FALSE\n"
 
 

@@ -7,6 +7,7 @@ sizes of it cost. Parquet files are written byte by byte, for no writer says wha
 import gzip
 import io
 import json
+import tarfile
 import zipfile
 import zlib
 from collections.abc import Callable, Mapping
@@ -150,13 +151,13 @@ def model_archive(unpacked: int) -> bytes:
 
     The model is a zip of zeros, packed by the archive once more.
     """
-    import tarfile
-
     inner = io.BytesIO()
-    with zipfile.ZipFile(inner, "w", zipfile.ZIP_DEFLATED) as archive:
-        with archive.open("params", "w", force_zip64=True) as file:
-            for _ in range(unpacked >> 20):
-                file.write(bytes(1 << 20))
+    with (
+        zipfile.ZipFile(inner, "w", zipfile.ZIP_DEFLATED) as archive,
+        archive.open("params", "w", force_zip64=True) as file,
+    ):
+        for _ in range(unpacked >> 20):
+            file.write(bytes(1 << 20))
     out = io.BytesIO()
     with tarfile.open(fileobj=out, mode="w:gz") as outer:
         member = tarfile.TarInfo("model_algo-1")

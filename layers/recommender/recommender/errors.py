@@ -16,6 +16,7 @@
     │   ├── MissingSettingsError      environment variables are absent or unreadable
     │   ├── ConflictingResourceError  a name is taken by something different
     │   ├── NoRoomError               the encoder's disk or memory is too small for a catalog
+    │   ├── OversizedFileError        a rating file takes more room or time than the encoder has
     │   ├── TrainingFailedError       the training job ended Failed
     │   ├── TrainingStoppedError      somebody stopped the training job
     │   ├── TrainingOverdueError      the training job outlived its deadline
@@ -183,6 +184,18 @@ class NoRoomError(ConfigurationError):
             "catalogs"
         )
         self.what, self.rows, self.taken, self.parameter = what, rows, taken, parameter
+
+
+class OversizedFileError(ConfigurationError):
+    """A rating file takes more memory, disk or time than the encoder has.
+
+    With more of it the file may be read; until then the catalog does without it.
+    ``leaves_others`` says that the catalog's other files can be used.
+    """
+
+    def __init__(self, key: str, reason: str, *, leaves_others: bool = False) -> None:
+        super().__init__(f"{key}: {reason}")
+        self.key, self.reason, self.leaves_others = key, reason, leaves_others
 
 
 class TrainingFailedError(ConfigurationError):

@@ -8,7 +8,6 @@ from recommender.aws.clients import passing_troubles, sns
 from recommender.errors import listed, shown
 from recommender.json_text import utf8
 
-
 _MOST_BYTES = 200_000  # SNS takes 262,144, attributes and all
 _MOST_CHARACTERS = 10_000
 
@@ -28,12 +27,13 @@ def publish(topic_arn: str, subject: str, facts: Mapping[str, object]) -> None:
 
 
 def _message(subject: str, facts: Mapping[str, object]) -> str:
-    kept = {"summary": shown(subject, _MOST_CHARACTERS), **facts}
+    kept: dict[str, object] = {"summary": shown(subject, _MOST_CHARACTERS), **facts}
     left_out: list[str] = []
-    while len(message := _json(kept | ({"leftOut": listed(left_out)} if left_out else {}))) > _MOST_BYTES:
-        largest = max(kept.keys() - {"summary"}, key=lambda name: len(_json(kept[name])))
-        del kept[largest]
-        left_out.append(largest)
+    while len(message := _json(kept)) > _MOST_BYTES:
+        others = kept.keys() - {"summary", "leftOut"}
+        left_out.append(max(others, key=lambda name: len(_json(kept[name]))))
+        del kept[left_out[-1]]
+        kept["leftOut"] = listed(left_out)
     return message.decode()
 
 

@@ -27,6 +27,7 @@ ALWAYS_ALLOWED_REJECTS = 10
 REJECT_LIMIT = 0.1
 """A file is refused when more of its rows, and more than the ten that always may, are unusable."""
 MOST_BYTES = 256 << 20
+MOST_LINES = 5_000_000
 MOST_CELLS = 50_000_000
 """Of all rows in all columns: a side file is in memory, whole."""
 _SAMPLE_ROWS = 100
@@ -109,6 +110,8 @@ def read_sheet(key: str, data: bytes, noun: str) -> Sheet:
         MalformedItemsError: this is not such a file.
     """
     text = text_of(data, partial(MalformedItemsError, key), MOST_BYTES)
+    if text.count(b"\n") > MOST_LINES:
+        raise MalformedItemsError(key, MOST_LINES, f"more than {MOST_LINES:,} lines are too many")
     lines = [decoded(line).rstrip("\r") for line in text.split(b"\n")]
     filled: Numbered = [
         (number, line) for number, line in enumerate(lines, 1) if line and not line.isspace()

@@ -3,7 +3,6 @@
 import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing
-from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -17,6 +16,7 @@ from recommender.ratings.feedback import EXPLICIT, IMPLICIT
 from recommender.ratings.form import RatingForm
 from recommender.ratings.identifiers import IdTable
 from recommender.ratings.kinds import ONE_KIND, understand
+from recommender.ratings.rejects import Problem, by_reason
 from recommender.ratings.table import (
     EXPECTED,
     EXPECTED_OF_INTERACTIONS,
@@ -42,24 +42,6 @@ _MOST_TOLD = 100_000
 
 Codes = npt.NDArray[np.int32]
 Numbers = npt.NDArray[np.integer | np.floating]
-
-
-class Problem(NamedTuple):
-    """What makes rows of a column unusable.
-
-    Attributes:
-        flags: ``(n,)`` whether a row is one of them.
-        which: ``(n,)`` the place of each row's value.
-        told: says of the value at a place why it cannot be used.
-    """
-
-    flags: npt.NDArray[np.bool_]
-    which: Codes
-    told: Callable[[int], str]
-
-    def reason(self, row: int) -> str:
-        """Why a flagged row cannot be used."""
-        return self.told(int(self.which[row]))
 
 
 def read_parquet(chunks: Iterator[bytes], into: RatingsBuilder, form: RatingForm) -> None:
@@ -226,21 +208,10 @@ def _add_batch(
         reason = next(one.reason(row) for one in problems if one.flags[row])
         text = ", ".join(f"{role}={_shown(column, row)}" for role, column in columns.items())
         into.reject(first_line + row, reason, text)
-    _count_rejects(rows[kept:], problems, into)
+    for reason, many in by_reason(rows[kept:], problems):
+        into.count_rejects(reason, many)
     into.add_rows(RatingRows(users[good], items[good], values[good], times[good], lines[good]))
     return size
-
-
-def _count_rejects(
-    rows: npt.NDArray[np.int64], problems: Sequence[Problem], into: RatingsBuilder
-) -> None:
-    """Count rows that cannot be used, those of one value at once."""
-    for problem in problems:
-        flagged = problem.flags[rows]
-        places, many = np.unique(problem.which[rows[flagged]], return_counts=True)
-        for place, count in zip(places.tolist(), many.tolist(), strict=True):
-            into.count_rejects(problem.told(place), count)
-        rows = rows[~flagged]
 
 
 def _codes(column: Column, table: IdTable, problems: list[Problem]) -> Codes:

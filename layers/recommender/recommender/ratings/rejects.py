@@ -1,7 +1,12 @@
 """Rows that cannot be used: kept with file, line and reason, and counted by reason."""
 
 import re
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
+
+import numpy as np
+import numpy.typing as npt
 
 MAX_REJECT_TEXT = 200
 MAX_KEPT_REJECTS = 10_000
@@ -26,6 +31,36 @@ class Reject:
     line: int
     reason: str
     text: str
+
+
+class Problem(NamedTuple):
+    """What makes rows of a column unusable.
+
+    Attributes:
+        flags: ``(n,)`` whether a row is one of them.
+        which: ``(n,)`` the place of each row's value.
+        told: says of the value at a place why it cannot be used.
+    """
+
+    flags: npt.NDArray[np.bool_]
+    which: npt.NDArray[np.int32]
+    told: Callable[[int], str]
+
+    def reason(self, row: int) -> str:
+        """Why a flagged row cannot be used."""
+        return self.told(int(self.which[row]))
+
+
+def by_reason(
+    rows: npt.NDArray[np.int64], problems: Sequence[Problem]
+) -> Iterator[tuple[str, int]]:
+    """Say why flagged rows cannot be used, and how many of them: once for those of one value."""
+    for problem in problems:
+        flagged = problem.flags[rows]
+        places, many = np.unique(problem.which[rows[flagged]], return_counts=True)
+        for place, count in zip(places.tolist(), many.tolist(), strict=True):
+            yield problem.told(place), count
+        rows = rows[~flagged]
 
 
 class RejectLog:

@@ -24,6 +24,10 @@ class PagesError(ValueError):
     """Pages that cannot be decoded; the message says why, often in the library's words."""
 
 
+class DecoderError(RuntimeError):
+    """The process that decodes does not even start, which is no fault of any file."""
+
+
 @dataclass(frozen=True)
 class RawColumn:
     """One column of a batch, in Arrow's memory layout.
@@ -55,7 +59,7 @@ def decode(file: BinaryIO, columns: int) -> Iterator[tuple[int, list[RawColumn]]
 
     Raises:
         PagesError: it is damaged, or needs more memory or time than it may take.
-        RuntimeError: the process does not even start, which is no fault of the file.
+        DecoderError: the process does not even start.
     """
     import subprocess  # only such files need it
 
@@ -74,7 +78,7 @@ def decode(file: BinaryIO, columns: int) -> Iterator[tuple[int, list[RawColumn]]
         try:
             pipe = cast("IO[bytes]", process.stdout)
             if not pipe.read(8):
-                raise RuntimeError(f"the process that decodes Parquet does not start: {command}")
+                raise DecoderError(f"the process that decodes Parquet does not start: {command}")
             yield from _received(pipe, columns)
         finally:
             process.kill()

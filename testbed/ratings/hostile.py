@@ -9,7 +9,6 @@ import io
 import json
 import tarfile
 import zipfile
-import zlib
 from collections.abc import Callable, Mapping
 from types import MappingProxyType
 
@@ -35,6 +34,12 @@ def marks_that_close_late(size: int) -> bytes:
     """Rows of which each opens a cell that the next one's mark closes in the wrong place."""
     row = b'"1,2,3\n'
     return _HEADER + row * (size // len(row))
+
+
+def marks_that_never_close(size: int) -> bytes:
+    """Rows that each leave a mark open, however those before them are read."""
+    row = b'1","\n'
+    return _HEADER + b"1,2,3\n" * 9 + row * (size // len(row))
 
 
 def lone_mark(size: int) -> bytes:
@@ -65,6 +70,11 @@ def wide_header_of_names(size: int) -> bytes:
     """A header of very many distinct names."""
     names = b"".join(b",c%07d" % number for number in range(size // 9))
     return b"user,item,rating" + names + b"\n1,2,3\n"
+
+
+def wide_rows_of_nothing(size: int) -> bytes:
+    """Rows that go on with very many empty cells."""
+    return _HEADER + (b"1,2,3" + b"," * (size // 4) + b"\n") * 4
 
 
 def wide_rows(size: int) -> bytes:
@@ -113,8 +123,9 @@ TEXTS: Mapping[str, Callable[[int], bytes]] = MappingProxyType(
     {
         one.__name__: one
         for one in (
-            *(unpaired_marks, marks_that_close_late, lone_mark, members, members_of_a_byte),
-            *(wide_header, wide_header_of_names, wide_rows, json_keys, json_shapes, json_depth),
+            *(unpaired_marks, marks_that_close_late, marks_that_never_close, lone_mark),
+            *(members, members_of_a_byte, wide_header, wide_header_of_names, wide_rows),
+            *(wide_rows_of_nothing, json_keys, json_shapes, json_depth),
             *(blank_start, bad_rows, empty_cells),
         )
     }
@@ -139,11 +150,8 @@ def config_of_events(fields: int) -> bytes:
 
 
 def bomb(unpacked: int) -> bytes:
-    """A gzip file of zeros, a thousand times smaller than what it unpacks to."""
-    packer = zlib.compressobj(9, wbits=31)
-    piece = bytes(1 << 20)
-    parts = [packer.compress(piece) for _ in range(unpacked >> 20)]
-    return b"".join(parts) + packer.flush()
+    """A gzip file of zeros, a thousand times smaller than the many times 16 MiB it unpacks to."""
+    return gzip.compress(bytes(1 << 24), mtime=0) * (unpacked >> 24)
 
 
 def model_archive(unpacked: int) -> bytes:

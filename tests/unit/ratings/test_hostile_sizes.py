@@ -18,6 +18,8 @@ from testbed.ratings.datasets import parse_ratings
 from testbed.ratings.files import refusal
 
 SMALL, FACTOR = 60_000, 4
+OF_ROWS = {"unpaired_marks", "marks_that_close_late", "bad_rows", "empty_cells"}
+"""Those that are looked at row by row are long enough when they are small."""
 MOST_TIMES = 2.5 * FACTOR
 """As much longer the larger one may take: the square of the factor would be more."""
 LEAST_SECONDS = 0.05  # below it, what both have in common is most of it
@@ -43,15 +45,14 @@ def seconds(act: Callable[[], object], tries: int = 2) -> float:
 def assert_linear(act: Callable[[bytes], object], small: bytes, large: bytes) -> None:
     """See that `FACTOR` times as many bytes take about as many times as long."""
     most = MOST_TIMES * seconds(lambda: act(small))
-    if (
-        seconds(lambda: act(large), tries=1) >= most
-    ):  # once more, should others have been in the way
+    if seconds(lambda: act(large), tries=1) >= most:  # others may have been in the way
         assert seconds(lambda: act(large)) < most
 
 
 @pytest.mark.parametrize("name", hostile.TEXTS)
 def test_the_time_of_a_file_grows_with_its_size_alone(name: str) -> None:
-    small, large = (hostile.TEXTS[name](size) for size in (SMALL, FACTOR * SMALL))
+    size = 2 * SMALL if name in OF_ROWS else 10 * SMALL
+    small, large = (hostile.TEXTS[name](one) for one in (size, FACTOR * size))
     assert_linear(read, small, large)
 
 
@@ -116,7 +117,7 @@ def test_a_member_of_a_packed_file_costs_its_own_bytes_and_not_those_behind_it(
     members = 20_000
     data = hostile.members(members * 20)
     read(data)
-    assert len(data) <= given <= members * compression._FIRST_CHUNK
+    assert len(data) <= given <= members * 5000
 
 
 def test_large_members_are_still_undone_in_large_pieces() -> None:

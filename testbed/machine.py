@@ -31,6 +31,11 @@ STEPS: dict[str, Handler] = {
     "FinishRun": finish_run.lambda_handler,
 }
 
+
+class Killed(BaseException):
+    """Ends a function as Lambda does that is out of memory: no line of it runs any more."""
+
+
 State = dict[str, Any]
 """What an execution passes from state to state, or a state as its definition has it."""
 
@@ -118,6 +123,8 @@ class Execution:
         while True:
             try:
                 return self.stage.run(function, STEPS[function], event)
+            except Killed:
+                failure = _TaskFailedError.killed()
             except Exception as error:  # Step Functions sees every one
                 failure = _TaskFailedError(error)
             for at, retry in enumerate(state["Retry"]):
@@ -174,6 +181,14 @@ class _TaskFailedError(Exception):
         self.name = type(error).__name__
         cause = {"errorMessage": str(error), "errorType": self.name, "stackTrace": []}
         self.told = {"Error": self.name, "Cause": json.dumps(cause)}
+
+    @classmethod
+    def killed(cls) -> "_TaskFailedError":
+        """The failure of a function that said nothing itself."""
+        failure = cls(Exception("RequestId: 1 Error: Runtime exited with error: signal: killed"))
+        failure.name = "Runtime.ExitError"
+        failure.told = {**failure.told, "Error": failure.name}
+        return failure
 
     @classmethod
     def told_by(cls, told: State) -> "_TaskFailedError":

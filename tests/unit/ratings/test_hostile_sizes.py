@@ -18,7 +18,10 @@ from testbed.ratings.datasets import parse_ratings
 from testbed.ratings.files import refusal
 
 SMALL, FACTOR = 60_000, 4
-OF_ROWS = {"unpaired_marks", "marks_that_close_late", "bad_rows", "empty_cells"}
+OF_ROWS = {
+    *("unpaired_marks", "marks_that_close_late", "marks_that_never_close"),
+    *("bad_rows", "empty_cells"),
+}
 """Those that are looked at row by row are long enough when they are small."""
 MOST_TIMES = 2.5 * FACTOR
 """As much longer the larger one may take: the square of the factor would be more."""

@@ -30,8 +30,9 @@ from recommender.steps.reading_notes import DEATHS, ReadingNotes
 _MOST_TOLD = 4
 _ROW_BYTES = 16
 _KILLED = (
-    f"the encoder was ended {DEATHS} times while it read this file: out of memory, or out of its "
-    "15 minutes. Divide the file, or raise the stack's parameter EncodeMemoryMB"
+    f"the encoder was ended {DEATHS} times while it read this file (the first time perhaps small "
+    "ones beside it): out of memory, or out of its 15 minutes. Divide the file, or raise the "
+    "stack's parameter EncodeMemoryMB"
 )
 
 Refused = MalformedRatingsError | OversizedFileError

@@ -126,9 +126,7 @@ class Execution:
             except Exception as error:  # Step Functions sees every one
                 failure = _TaskFailedError(error)
             except KilledError:
-                failure = _TaskFailedError.told_by(
-                    {"Error": "Runtime.ExitError", "Cause": "RequestId: 1 Error: signal: killed"}
-                )
+                failure = _TaskFailedError.killed()
             for at, retry in enumerate(state["Retry"]):
                 named = {failure.name, "States.ALL"} & set(retry["ErrorEquals"])
                 if named and attempts[at] < retry["MaxAttempts"]:
@@ -184,6 +182,14 @@ class _TaskFailedError(Exception):
         self.name = type(error).__name__
         cause = {"errorMessage": str(error), "errorType": self.name, "stackTrace": []}
         self.told = {"Error": self.name, "Cause": json.dumps(cause)}
+
+    @classmethod
+    def killed(cls) -> "_TaskFailedError":
+        """The failure of a function that said nothing itself."""
+        failure = cls(Exception("RequestId: 1 Error: Runtime exited with error: signal: killed"))
+        failure.name = "Runtime.ExitError"
+        failure.told = {**failure.told, "Error": failure.name}
+        return failure
 
     @classmethod
     def told_by(cls, told: State) -> "_TaskFailedError":

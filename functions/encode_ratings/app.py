@@ -8,7 +8,7 @@ from aws_lambda_powertools.metrics import MetricUnit
 from aws_lambda_powertools.utilities.typing import LambdaContext
 from recommender.aws import leases
 from recommender.dataset.encoding import Dataset
-from recommender.errors import MalformedRatingsError, MissingRatingsError
+from recommender.errors import MalformedRatingsError, MissingRatingsError, OversizedFileError
 from recommender.observability import logger, metrics
 from recommender.pipeline.hyperparameters import models_of
 from recommender.pipeline.runs import run_id
@@ -58,7 +58,7 @@ def lambda_handler(event: dict[str, Any], context: LambdaContext) -> dict[str, o
                 threads,
                 report,
             )
-        except MalformedRatingsError as error:
+        except (MalformedRatingsError, OversizedFileError) as error:
             if error.leaves_others:  # which nobody has to upload again: they train next
                 leases.mark_dirty(settings.state_table, catalog, execution)
             raise

@@ -13,6 +13,7 @@ from recommender import errors
 from recommender.errors import InputError, RecommenderError, ServiceError
 from recommender.pipeline import settings
 from recommender.pipeline.training import QUEUE_SECONDS
+from recommender.steps.reading import notes
 from statelint.linter import Linter  # type: ignore[import-untyped]
 
 from testbed import films, template
@@ -38,9 +39,20 @@ LAMBDA_TROUBLES = {
     "Lambda.TooManyRequestsException",
     "Sandbox.Timedout",
     "Runtime.ExitError",
+    "Runtime.OutOfMemory",
     "Lambda.Unknown",
     "Lambda.ClientExecutionTimeoutException",
 }
+
+DEATHS = {
+    "Sandbox.Timedout",
+    "Runtime.ExitError",
+    "Runtime.OutOfMemory",
+    "Lambda.Unknown",
+    "Lambda.ClientExecutionTimeoutException",
+    "States.Timeout",
+}
+"""How a function ends that Lambda ended: out of time or out of memory."""
 
 
 def every_state(states: dict[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:
@@ -135,6 +147,14 @@ def test_a_task_is_tried_again_after_the_troubles_that_pass(name: str) -> None:
         assert one["IntervalSeconds"] >= 1
 
 
+def test_reading_is_tried_again_often_enough_to_find_out_which_file_kills_the_reader() -> None:
+    (retry,) = (
+        one for one in STATES["Encode ratings"]["Retry"] if set(one["ErrorEquals"]) & DEATHS
+    )
+    assert set(retry["ErrorEquals"]) == DEATHS
+    assert retry["MaxAttempts"] > notes.DEATHS
+
+
 def test_every_trouble_that_passes_is_waited_for_somewhere() -> None:
     services = {name for name, one in LEAVES.items() if issubclass(one, ServiceError)}
     retried = {
@@ -148,7 +168,8 @@ def test_errors_are_matched_by_names_that_step_functions_can_see(name: str) -> N
     rules = ALL[name].get("Retry", []) + ALL[name].get("Catch", [])
     for error in (error for rule in rules for error in rule["ErrorEquals"]):
         # It sees a class's own name, never its bases.
-        assert error in LEAVES or error in LAMBDA_TROUBLES or error.startswith("States.")
+        known = LEAVES.keys() | LAMBDA_TROUBLES | DEATHS
+        assert error in known or error.startswith("States.")
 
 
 def test_what_a_task_found_does_not_replace_what_others_found() -> None:

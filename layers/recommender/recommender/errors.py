@@ -17,6 +17,7 @@
     │   ├── MissingSettingsError      environment variables are absent or unreadable
     │   ├── ConflictingResourceError  a name is taken by something different
     │   ├── NoRoomError               the encoder's disk or memory is too small for a catalog
+    │   ├── OversizedFileError        a rating file takes more room or time than the encoder has
     │   ├── TrainingFailedError       the training job ended Failed
     │   ├── TrainingStoppedError      somebody stopped the training job
     │   ├── TrainingOverdueError      the training job outlived its deadline
@@ -35,9 +36,28 @@ Step Functions matches the class's own name, so a state machine names leaves.
 
 from collections.abc import Callable, Sequence
 
+MOST_CHARACTERS = 4000
+"""Of a message. Step Functions and SNS take 256 KB, and of an error's cause 32."""
+_MOST_NAMED = 10
+
+
+def shown(text: str, most: int = 80) -> str:
+    """Quote what somebody wrote, or its beginning."""
+    return text if len(text) <= most else text[: most - 3] + "..."
+
+
+def listed(names: Sequence[str], most: int = _MOST_NAMED) -> str:
+    """Name the first few, and say how many more there are."""
+    told = ", ".join(map(shown, names[:most]))
+    return told + (f" and {len(names) - most:,} more" if len(names) > most else "")
+
 
 class RecommenderError(Exception):
     """Base of every error that Matinee raises on purpose."""
+
+    def __init__(self, message: str = "") -> None:
+        """Say what is wrong; what is longer than anybody reads is cut."""
+        super().__init__(shown(message, MOST_CHARACTERS))
 
 
 class InputError(RecommenderError):
@@ -173,6 +193,18 @@ class NoRoomError(ConfigurationError):
             "catalogs"
         )
         self.what, self.rows, self.taken, self.parameter = what, rows, taken, parameter
+
+
+class OversizedFileError(ConfigurationError):
+    """A rating file takes more memory, disk or time than the encoder has.
+
+    With more of it the file may be read; until then the catalog does without it.
+    ``leaves_others`` says that the catalog's other files can be used.
+    """
+
+    def __init__(self, key: str, reason: str, *, leaves_others: bool = False) -> None:
+        super().__init__(f"{key}: {reason}")
+        self.key, self.reason, self.leaves_others = key, reason, leaves_others
 
 
 class TrainingFailedError(ConfigurationError):

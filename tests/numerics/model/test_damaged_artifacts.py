@@ -4,6 +4,7 @@ import gzip
 import io
 import struct
 import tarfile
+import tracemalloc
 import zipfile
 
 import numpy as np
@@ -34,6 +35,7 @@ from testbed.numerics.artifacts import (
     make_zip,
     v2,
 )
+from testbed.ratings import hostile
 
 
 def test_an_archive_cut_anywhere_is_refused():
@@ -194,6 +196,22 @@ def test_params_that_inflate_past_the_limit_are_refused(monkeypatch):
     monkeypatch.setattr(artifact, "_MOST_BYTES", 1 << 20)
     with pytest.raises(DamagedArtifactError, match="params claims 2097152 bytes"):
         read_model_zip(make_zip(params=bytes(1 << 21)), WHERE)
+
+
+def test_an_archive_of_a_few_kilobytes_that_says_it_is_a_gigabyte_is_refused_by_saying_so():
+    data = hostile.model_archive(256 << 20)
+    assert len(data) < 4000
+    tracemalloc.start()
+    with pytest.raises(DamagedArtifactError, match="params claims 268435456 bytes; 67108864 are"):
+        read_artifact(data, WHERE)
+    assert tracemalloc.get_traced_memory()[1] < 16 << 20
+    tracemalloc.stop()
+
+
+def test_an_archive_may_unpack_to_as_many_times_its_size_as_weights_do(monkeypatch):
+    monkeypatch.setattr(artifact, "_RATIO_IS_CHECKED_FROM", 1)
+    data = write_artifact(make_machine(2000, 8), {"epochs": "3"})
+    assert read_artifact(data, WHERE).dimension == 2000
 
 
 def test_two_models_in_one_archive_are_refused():

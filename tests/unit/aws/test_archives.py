@@ -1,6 +1,7 @@
 """Columns of a stored archive, read in pieces: the same numbers, and little at a time."""
 
 import io
+import zipfile
 
 import numpy as np
 import pytest
@@ -137,3 +138,34 @@ def test_a_part_of_a_column_is_read_by_a_request_for_just_that(
 def test_a_part_behind_the_end_of_a_column_is_refused(stage: Stage) -> None:
     with pytest.raises(DamagedArtifactError, match="300000 numbers"):
         stored(stage).part("users", 5, ROWS + 1)
+
+
+@pytest.mark.parametrize("claimed", [ROWS + 1, 1 << 60])
+def test_a_column_that_says_it_is_longer_than_its_bytes_is_refused_before_room_is_made(
+    stage: Stage, claimed: int
+) -> None:
+    columns = [storage.Column("users", "<i4", claimed, [USERS])]
+    storage.write_columns(stage.artifacts, "runs/a.npz", columns)
+    archive = StoredArrays(stage.artifacts, "runs/a.npz")
+    for act in (archive.size, lambda name: archive.part(name, 0, claimed)):
+        with pytest.raises(DamagedArtifactError, match=f"says that it has {claimed} numbers"):
+            act("users")
+
+
+def test_numbers_of_a_gigabyte_each_are_none(stage: Stage) -> None:
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w") as archive, archive.open("users.npy", "w") as file:
+        header = {"descr": "<U250000000", "fortran_order": False, "shape": (1,)}
+        np.lib.format.write_array_header_1_0(file, header)
+    storage.write(stage.artifacts, "runs/a.npz", buffer.getvalue(), "application/octet-stream")
+    with pytest.raises(DamagedArtifactError, match="no column of numbers"):
+        StoredArrays(stage.artifacts, "runs/a.npz").size("users")
+
+
+def test_a_header_that_is_none_is_refused(stage: Stage) -> None:
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w") as archive:
+        archive.writestr("users.npy", b"no header at all, but quite some bytes")
+    storage.write(stage.artifacts, "runs/a.npz", buffer.getvalue(), "application/octet-stream")
+    with pytest.raises(DamagedArtifactError, match="array users"):
+        StoredArrays(stage.artifacts, "runs/a.npz").size("users")

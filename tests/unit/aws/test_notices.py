@@ -1,5 +1,7 @@
 """What people are sent."""
 
+import json
+
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -43,3 +45,24 @@ def test_any_line_makes_a_subject_that_sns_takes(stage: Stage, line: str) -> Non
     assert notice.subject.isascii()
     assert notice.subject.isprintable()
     assert len(notice.subject) < 100
+
+
+def test_a_notice_that_sns_would_not_take_is_sent_without_its_largest_facts(stage: Stage) -> None:
+    facts = {"outcome": "failed", "error": "é" * 200_000, "counts": {"rows": 7}, "more": "x" * 9000}
+    notices.publish(stage.topic, "y" * 50_000, facts)
+    (notice,) = stage.notices()
+    assert notice.facts["leftOut"] == "error"
+    assert notice.facts["summary"].startswith("yyy")
+    assert {name: notice.facts[name] for name in ("outcome", "counts", "more")} == {
+        name: facts[name] for name in ("outcome", "counts", "more")
+    }
+    sent = (call for call in stage.calls if call.operation == "Publish")
+    assert all(len(call.parameters["Message"].encode()) < 256_000 for call in sent)
+
+
+@pytest.mark.parametrize("count", [3, 3000])
+def test_however_many_facts_there_are_a_notice_is_sent(stage: Stage, count: int) -> None:
+    facts = {f"fact {number}": "\ud800" * (900_000 // count) for number in range(count)}
+    notices.publish(stage.topic, "\ud800" * 50_000, facts)
+    (notice,) = stage.notices()
+    assert len(json.dumps(notice.facts)) < 256_000

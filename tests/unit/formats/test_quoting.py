@@ -3,8 +3,10 @@
 import csv
 import io
 import random
+from collections.abc import Sequence
 
 import pytest
+from recommender.formats.quoting import Records
 
 from testbed.ratings.datasets import parse_ratings
 from testbed.ratings.files import KEY, Row, accepted, rows_of
@@ -88,3 +90,38 @@ def test_whatever_python_writes_with_backslashes_is_read_back() -> None:
 def test_line_ends_of_one_kind_may_hold_another_within_cells() -> None:
     data = HEADER.encode() + b'\r\nu1,i1,"a\nb\r\nc",1\r\nu2,i2,"d",3\r\n'
     assert accepted(data) == [Row("u1", "i1", 1, -1, 2), Row("u2", "i2", 3, -1, 5)]
+
+
+class _FollowingEach(Records):
+    """Follows every mark that opens a cell, whatever came of those before it."""
+
+    @property
+    def _hopeless(self) -> int:
+        return 0
+
+    @_hopeless.setter
+    def _hopeless(self, _: int) -> None:
+        return
+
+
+def _is_wide(cells: Sequence[str]) -> bool:
+    return len(cells) > 2
+
+
+def test_marks_that_are_not_followed_would_have_closed_nothing() -> None:
+    rng = random.Random(1)
+    over_lines = 0
+    for _ in range(4000):
+        lines = [
+            "".join(rng.choice('aa,,"') for _ in range(rng.randint(0, 7)))
+            for _ in range(rng.randint(1, 9))
+        ]
+        more_follow, fits = rng.random() < 0.3, rng.choice((None, _is_wide))
+        readers = [
+            kind(lines, ",", 1, more_follow=more_follow, fits=fits)
+            for kind in (Records, _FollowingEach)
+        ]
+        found = [(list(reader), reader.unread) for reader in readers]
+        assert found[0] == found[1]
+        over_lines += any("\n" in record.text for record in found[0][0])
+    assert over_lines > 500

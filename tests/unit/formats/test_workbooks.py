@@ -10,7 +10,7 @@ import openpyxl
 import pytest
 from recommender.catalog.sheets import read_sheet
 from recommender.catalog.titles import titles_of
-from recommender.formats import workbooks
+from recommender.formats import compression, workbooks
 from recommender.formats.uploads import text_of
 
 from testbed.ratings.datasets import parse_ratings
@@ -94,7 +94,7 @@ def test_an_end_of_line_in_an_id_stays_a_reject() -> None:
 
 
 def test_a_flag_is_a_word() -> None:
-    text = text_of(workbook(("a", "b"), (True, False)), ValueError)  # type: ignore[arg-type]
+    text = text_of(workbook(("a", "b"), (True, False)), ValueError, 1000)  # type: ignore[arg-type]
     assert text == b"a,b\nTRUE,FALSE\n"
 
 
@@ -149,6 +149,14 @@ def test_a_workbook_that_unpacks_to_too_much_is_refused(monkeypatch: pytest.Monk
     monkeypatch.setattr(workbooks, "MOST_BYTES", 1 << 20)
     bomb = changed(workbook(HEADER), "docProps/app.xml", lambda _: bytes(2 << 20))
     assert "more than 1 MiB" in refusal(bomb).reason
+
+
+def test_a_small_workbook_may_not_unpack_to_as_much_as_a_large_one(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(compression, "RATIO_IS_CHECKED_FROM", 1 << 20)
+    bomb = changed(workbook(HEADER), "docProps/app.xml", lambda _: bytes(8 << 20))
+    assert "Excel workbook that unpacks to more than" in refusal(bomb).reason
 
 
 ENTITIES = (

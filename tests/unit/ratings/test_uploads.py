@@ -129,3 +129,14 @@ def test_a_damaged_archive_is_refused_whatever_the_damage() -> None:
         broken = data[:at] + bytes((data[at] ^ 0x55,)) + data[at + 1 :]
         with contextlib.suppress(MalformedRatingsError):  # nothing else is raised
             assert len(accepted(broken)) == 150
+
+
+@pytest.mark.parametrize("many", [17_000, 70_000])  # the latter need the index of large archives
+def test_an_archive_of_very_many_files_is_refused_before_they_are_listed(
+    monkeypatch: pytest.MonkeyPatch, many: int
+) -> None:
+    data = zipped({f"part-{number:011}": b"" for number in range(many)})
+    opened = []
+    monkeypatch.setattr(compression.zipfile, "ZipFile", opened.append)
+    assert "very many files" in refusal(data).reason
+    assert not opened

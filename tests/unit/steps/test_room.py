@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from recommender.dataset import deduplication, encoding, spool
 from recommender.dataset.encoding import RunRows
-from recommender.errors import NoRoomError
+from recommender.errors import NoRoomError, OversizedFileError
 from recommender.pipeline.manifests import RunError
 from recommender.ratings import parquet as rating_parquet
 from recommender.ratings.reading import read_ratings
@@ -67,7 +67,7 @@ def test_a_parquet_file_may_find_no_room_before_its_first_row(
     monkeypatch.setattr(rating_parquet.tempfile, "TemporaryFile", full_disk)
     stage.upload("ratings/films/a.parquet", b"PAR1" + bytes(1000))
     event = {"catalog": "films", "execution": admit(stage)["execution"]}
-    with pytest.raises(NoRoomError, match="disk is full after 0 rows"):
+    with pytest.raises(OversizedFileError, match=r"a\.parquet: .*disk is full after 0 rows"):
         stage.run("EncodeRatings", app.lambda_handler, event)
 
 

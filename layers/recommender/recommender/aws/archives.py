@@ -95,11 +95,19 @@ class StoredArrays:
             raise DamagedArtifactError(self._name, f"there is no array {name}") from error
 
     def _header(self, name: str, file: IO[bytes]) -> tuple[int, np.dtype[np.generic]]:
-        if np.lib.format.read_magic(file) != (1, 0):
-            raise DamagedArtifactError(self._name, f"array {name} has a form of its own")
-        shape, _, dtype = np.lib.format.read_array_header_1_0(file)
-        if len(shape) != 1 or dtype.hasobject:
+        try:
+            if np.lib.format.read_magic(file) != (1, 0):
+                raise DamagedArtifactError(self._name, f"array {name} has a form of its own")
+            shape, _, dtype = np.lib.format.read_array_header_1_0(file)
+        except ValueError as error:
+            raise DamagedArtifactError(self._name, f"array {name}: {error}") from error
+        if len(shape) != 1 or dtype.kind not in "biuf":
             raise DamagedArtifactError(self._name, f"array {name} is no column of numbers")
+        # Before anybody makes room for as many numbers as it says there are.
+        found = self._archive.getinfo(f"{name}.npy").file_size - file.tell()
+        if shape[0] * dtype.itemsize != found:
+            told = f"array {name} says that it has {shape[0]} numbers, and has {found} bytes"
+            raise DamagedArtifactError(self._name, told)
         return shape[0], dtype
 
     def _numbers(

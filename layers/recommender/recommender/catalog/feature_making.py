@@ -15,7 +15,7 @@ from recommender.catalog.feature_columns import (
 )
 from recommender.catalog.side_features import SideFeatures, no_rows
 from recommender.catalog.side_tables import SideTable
-from recommender.errors import MalformedItemsError
+from recommender.errors import MalformedItemsError, listed
 from recommender.features import FeatureRows
 
 MOST_VALUES = 10_000  # distinct ones of a column that is declared to be a category
@@ -90,7 +90,7 @@ def _made(table: SideTable, noun: str, column: FeatureColumn) -> _Made:
             table.key,
             1,
             f"config.json wants a feature of the {noun} column {column.name!r}; the columns are "
-            + ", ".join(map(repr, table.columns[:20])),
+            + listed([repr(name) for name in table.columns], most=20),
         )
     at = table.columns.index(column.name)
     cells = [row[at] for row in table.rows.values() if row[at]]

@@ -6,7 +6,7 @@ from itertools import islice
 from typing import NamedTuple
 
 from recommender.catalog.sheets import Row, Sheet, id_columns, usable_id
-from recommender.errors import MalformedItemsError
+from recommender.errors import MalformedItemsError, shown
 from recommender.formats.delimited import first_cells_count, normalised
 from recommender.ratings.identifiers import IdTable, canonical_id
 
@@ -56,7 +56,7 @@ class Join:
         """What to look at if the file knows fewer than half of the ids; else an empty text."""
         if self.share >= _HALF:
             return self._few_titles
-        where = f"column {self.column!r}" if self.column else "its first column"
+        where = f"column {shown(self.column)!r}" if self.column else "its first column"
         theirs = ", ".join(map(repr, self.strange_ids)) or "the same ones"
         ours = ", ".join(map(repr, self.unknown_ids))
         return (

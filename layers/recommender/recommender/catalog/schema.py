@@ -3,6 +3,7 @@
 import json
 import math
 import re
+from collections import Counter
 from collections.abc import Callable
 from functools import cache
 from importlib import resources
@@ -12,8 +13,10 @@ import fastjsonschema
 
 from recommender.catalog.gate import GateSettings
 from recommender.catalog.ranking import RankingSettings
-from recommender.errors import InvalidConfigError
+from recommender.errors import InvalidConfigError, listed, shown
 from recommender.formats.moments import DateOrder
+
+MOST_BYTES = 1 << 20
 
 
 class Split(TypedDict, total=False):
@@ -109,7 +112,7 @@ def _check_together(key: str, settings: Document) -> None:
             if bounds != sorted(set(bounds)):
                 raise InvalidConfigError(
                     key,
-                    f"$.features.{side}.{name}.bounds",
+                    f"$.features.{side}.{shown(name)}.bounds",
                     f"{_shown(bounds)} is not allowed; expected ascending numbers",
                 )
     weights = settings.get("ranking", RankingSettings()).get("weights", {})
@@ -156,6 +159,9 @@ class _Objection(Exception):  # noqa: N818 - a message on its way, never seen ou
 
 
 def _load(key: str, data: bytes) -> object:
+    if len(data) > MOST_BYTES:
+        told = f"is {len(data):,} bytes long; at most {MOST_BYTES:,} are allowed"
+        raise InvalidConfigError(key, "$", told)
     try:
         text = data.decode("utf-8-sig")
     except UnicodeDecodeError as error:
@@ -178,11 +184,11 @@ def _load(key: str, data: bytes) -> object:
 
 
 def _without_repeats(pairs: list[tuple[str, object]]) -> dict[str, object]:
-    names = [name for name, _ in pairs]
-    for name in names:
-        if names.count(name) > 1:
-            raise _Objection(f"{_shown(name)} is given {names.count(name)} times")
-    return dict(pairs)
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        name, times = Counter(name for name, _ in pairs).most_common(1)[0]
+        raise _Objection(f"{_shown(name)} is given {times} times")
+    return found
 
 
 def _refuse_number(text: str) -> object:
@@ -207,7 +213,7 @@ def _validator() -> Callable[[object], Document]:
 
 def _explain(error: fastjsonschema.JsonSchemaValueException) -> tuple[str, str]:
     """Turn a schema error into the JSON path and a sentence with value and expectation."""
-    path = "$" + "".join(f".{part}" for part in error.path[1:])
+    path = "$" + "".join(f".{shown(str(part))}" for part in error.path[1:])
     value, rule, limit = error.value, error.rule, error.rule_definition
     if rule == "additionalProperties":
         definition = error.definition
@@ -227,7 +233,7 @@ def _explain(error: fastjsonschema.JsonSchemaValueException) -> tuple[str, str]:
             )
         else:
             expected = "expected " + ", ".join(definition["properties"])
-        return path, f"unknown field {', '.join(map(_shown, unknown))}; {expected}"
+        return path, f"unknown field {listed([_shown(name) for name in unknown])}; {expected}"
     expectations = {
         "type": f"expected {_type_names(limit)}",
         "enum": f"expected {' or '.join(map(_shown, limit)) if rule == 'enum' else ''}",
@@ -258,5 +264,4 @@ def _type_names(types: object) -> str:
 
 
 def _shown(value: object) -> str:
-    text = json.dumps(value, ensure_ascii=False)
-    return text if len(text) <= 80 else text[:77] + "..."
+    return shown(json.dumps(value, ensure_ascii=False))

@@ -12,7 +12,7 @@ from recommender.formats.delimited import (
     find_columns,
     first_cells_count,
     has_one_more,
-    normalised,
+    places_of,
     surplus_of,
 )
 from recommender.formats.json_rows import id_of, json_object
@@ -25,8 +25,12 @@ from recommender.ratings.table import COLUMN_NAMES as RATING_COLUMNS
 
 ALWAYS_ALLOWED_REJECTS = 10
 REJECT_LIMIT = 0.1
-_SAMPLE_ROWS = 100
 """A file is refused when more of its rows, and more than the ten that always may, are unusable."""
+MOST_BYTES = 256 << 20
+MOST_LINES = 5_000_000
+MOST_CELLS = 50_000_000
+"""Of all rows in all columns: a side file is in memory, whole."""
+_SAMPLE_ROWS = 100
 
 COLUMN_NAMES: Spellings = {
     "item": (*RATING_COLUMNS["item"], "id"),
@@ -105,7 +109,9 @@ def read_sheet(key: str, data: bytes, noun: str) -> Sheet:
     Raises:
         MalformedItemsError: this is not such a file.
     """
-    text = text_of(data, partial(MalformedItemsError, key))
+    text = text_of(data, partial(MalformedItemsError, key), MOST_BYTES)
+    if text.count(b"\n") > MOST_LINES:
+        raise MalformedItemsError(key, MOST_LINES, f"more than {MOST_LINES:,} lines are too many")
     lines = [decoded(line).rstrip("\r") for line in text.split(b"\n")]
     filled: Numbered = [
         (number, line) for number, line in enumerate(lines, 1) if line and not line.isspace()
@@ -216,8 +222,19 @@ def _with_header(key: str, lines: Sequence[str], first: int, delimiter: str, nou
     )
     if shift:
         body = [one._replace(cells=one.cells and one.cells[1:]) for one in body]
+    _refuse_too_wide(key, first, len(names), len(body))
     rows = [_row(one, id_at, usual if title_at is None else title_at, len(names)) for one in body]
     return Sheet(key, noun, names, id_at, 0, title_at is not None, rows, may_choose=True)
+
+
+def _refuse_too_wide(key: str, line: int, columns: int, rows: int) -> None:
+    if columns * rows > MOST_CELLS:
+        raise MalformedItemsError(
+            key,
+            line,
+            f"{rows:,} rows have {columns:,} columns between them; at most {MOST_CELLS:,} cells "
+            "are allowed",
+        )
 
 
 def _without_header(
@@ -249,6 +266,7 @@ def _json(key: str, filled: Sequence[tuple[int, str]], noun: str) -> Sheet:
     read = list(_json_rows(filled, noun))
     for _, texts, _, _ in read:
         names.update(dict.fromkeys(texts))
+    _refuse_too_wide(key, filled[0][0], len(names), len(read))
     rows = [
         Row(line, texts.get(noun, ""), title, [texts.get(name, "") for name in names], problem)
         for line, texts, title, problem in read
@@ -287,8 +305,8 @@ def _text(value: object) -> str:
 
 def id_columns(names: Sequence[str], noun: str) -> list[int]:
     """Which columns are called an id of the noun, the most telling name first."""
-    plain = [normalised(name) for name in names]
-    return [plain.index(name) for name in COLUMN_NAMES[noun] if name in plain]
+    places = places_of(names)
+    return [places[name] for name in COLUMN_NAMES[noun] if name in places]
 
 
 def usable_id(row: Row, noun: str) -> str:

@@ -57,6 +57,10 @@ class Grid:
         """How many cells each has."""
         return int(self.ends.shape[0])
 
+    def holds_something_from(self, index: int) -> bool:
+        """Whether a cell of any column from this one on is not empty."""
+        return bool((self.ends[index:] > self.starts[index:]).any())
+
     def column(self, index: int) -> "Column":
         """Take one column."""
         return Column(self.padded, self.starts[index], self.ends[index])

@@ -1,6 +1,7 @@
 """What uploads are packed with: gzip, bzip2, xz, zstd, zip; undone as they stream in, bounded."""
 
 import bz2
+import io
 import lzma
 import struct
 import sys
@@ -11,7 +12,7 @@ from collections.abc import Callable, Iterator
 from functools import partial
 from importlib import import_module
 from itertools import chain
-from typing import NamedTuple, Protocol
+from typing import IO, NamedTuple, Protocol
 
 from recommender.errors import Refuse
 from recommender.formats import workbooks
@@ -20,13 +21,18 @@ MAX_INFLATED_BYTES = 4 << 30
 MAX_INFLATION_RATIO = 200  # text of ratings packs 3 to 20 times smaller; a bomb, 1,000 times
 RATIO_IS_CHECKED_FROM = 64 << 20  # a small file may be as repetitive as it likes
 
+Bytes = bytes | memoryview
+
 _CHUNK = 1 << 20
+_FIRST_CHUNK = 1 << 12  # of a member: what it leaves over is copied, and may be members of 20 bytes
 _ZIP_MAGIC = b"PK\x03\x04"
 _TOO_LARGE = (
     "this is {} that unpacks to more than {:,} bytes; at most "
     f"{MAX_INFLATION_RATIO} times its size and {MAX_INFLATED_BYTES >> 30} GiB are allowed"
 )
 _ENCRYPTED = 1
+_LONGEST_INDEX = 1 << 20  # of a zip archive: some 15,000 files
+_LONGEST_END_OF_ZIP = (64 << 10) + 200
 
 
 class _Member(Protocol):
@@ -38,7 +44,7 @@ class _Member(Protocol):
     @property
     def unused_data(self) -> bytes: ...
 
-    def decompress(self, data: bytes, max_length: int, /) -> bytes: ...
+    def decompress(self, data: Bytes, max_length: int, /) -> bytes: ...
 
 
 class _Gzip:
@@ -55,8 +61,9 @@ class _Gzip:
     def unused_data(self) -> bytes:
         return self._member.unused_data
 
-    def decompress(self, data: bytes, max_length: int, /) -> bytes:
-        return self._member.decompress(self._member.unconsumed_tail + data, max_length)
+    def decompress(self, data: Bytes, max_length: int, /) -> bytes:
+        tail = self._member.unconsumed_tail
+        return self._member.decompress(tail + data if tail else data, max_length)
 
 
 class _Zstd:
@@ -80,7 +87,7 @@ class _Zstd:
     def unused_data(self) -> bytes:
         return bytes(self._member.unused_data)
 
-    def decompress(self, data: bytes, max_length: int, /) -> bytes:
+    def decompress(self, data: Bytes, max_length: int, /) -> bytes:
         try:
             return bytes(self._member.decompress(data, max_length))
         except self._library.ZstdError as error:
@@ -186,52 +193,60 @@ class _Stream:
     def __init__(self, kind: _Kind, refuse: Refuse) -> None:
         self._kind, self._refuse = kind, refuse
         self._member: _Member | None = None
-        self._rest = b""
+        self._packed = memoryview(b"")
+        self._at = self._size = 0  # what of it was undone, and how much is at once
         self._taken = self._given = 0
 
     def feed(self, chunk: bytes) -> Iterator[bytes]:
         self._taken += len(chunk)
-        self._rest += chunk
+        self._packed, self._at = memoryview(self._rest() + chunk), 0
         while self._member is not None or self._begins():
             piece, ended = self._piece()
             if piece:
                 yield piece
-            elif not ended:
+            elif not ended and self._at == len(self._packed):
                 return
+
+    def _rest(self) -> bytes:
+        return bytes(self._packed[self._at :])
 
     def _begins(self) -> bool:
         """Begin a member, if there is one."""
         magics = self._kind.magics
-        if len(self._rest) < len(magics[0]):
+        head = bytes(self._packed[self._at : self._at + _LONGEST_MAGIC])
+        if len(head) < len(magics[0]):
             return False
-        if self._rest.startswith(magics):
-            self._member = self._kind.member()
+        if head.startswith(magics):
+            self._member, self._size = self._kind.member(), _FIRST_CHUNK
             return True
         # Zeros behind the last member are padding. Anything else may have been a member.
-        if self._rest.strip(b"\0"):
+        if self._rest().strip(b"\0"):
             raise self._refuse(1, f"this is {self._kind.noun} with something else behind it")
-        self._rest = b""
+        self._at = len(self._packed)
         return False
 
     def _piece(self) -> tuple[bytes, bool]:
         """Undo some more of the member at hand; say whether it has ended."""
         assert self._member is not None  # noqa: S101 - for mypy: the caller began one
+        packed = self._packed[self._at : self._at + self._size]
         try:
-            piece = self._member.decompress(self._rest, _CHUNK)
+            piece = self._member.decompress(packed, _CHUNK)
         except (zlib.error, lzma.LZMAError, OSError):
             raise self._refuse(1, f"this is {self._kind.noun} that is damaged") from None
-        self._rest = b""
+        self._at += len(packed)
+        self._size = min(2 * self._size, _CHUNK)
         self._given += len(piece)
         allowed = _allowed(self._taken)
         if self._given > allowed:
             raise self._refuse(1, _TOO_LARGE.format(self._kind.noun, allowed))
         if not self._member.eof:
             return piece, False
-        self._rest, self._member = self._member.unused_data, None
+        self._at -= len(self._member.unused_data)
+        self._member = None
         return piece, True
 
     def end(self) -> None:
-        if self._member is not None or self._rest.strip(b"\0"):
+        if self._member is not None or self._rest().strip(b"\0"):
             raise self._refuse(1, f"this is {self._kind.noun} that is cut off")
 
 
@@ -242,11 +257,13 @@ def _from_zip(
     with tempfile.TemporaryFile() as file:
         for chunk in chunks:
             file.write(chunk)
+        _refuse_long_index(file, refuse)
         try:
             with zipfile.ZipFile(file) as archive:
                 if workbooks.is_workbook(archive, refuse):
                     note("an Excel workbook")
-                    yield from workbooks.text_of(file, archive, refuse)
+                    size = file.seek(0, io.SEEK_END)
+                    yield from workbooks.text_of(file, archive, _allowed(size), refuse)
                     return
                 note("a zip archive")
                 member = _only_member(archive, refuse)
@@ -259,6 +276,23 @@ def _from_zip(
                         yield piece
         except _DAMAGES_OF_ZIP:
             raise refuse(1, "this is a zip archive that is damaged") from None
+
+
+def _refuse_long_index(file: IO[bytes], refuse: Refuse) -> None:
+    """Refuse an archive of very many files before they are listed: each takes a kilobyte then.
+
+    The index's size stands at its end: as four bytes, and where these are all ones as eight.
+    """
+    size = file.seek(0, io.SEEK_END)
+    file.seek(max(0, size - _LONGEST_END_OF_ZIP))
+    tail = file.read()
+    at = tail.rfind(b"PK\x05\x06")
+    index = int.from_bytes(tail[at + 12 : at + 16], "little") if at >= 0 else 0
+    if index == 0xFFFFFFFF:
+        at = tail.rfind(b"PK\x06\x06")
+        index = int.from_bytes(tail[at + 40 : at + 48], "little") if at >= 0 else 0
+    if index > _LONGEST_INDEX:
+        raise refuse(1, "this is a zip archive of very many files; upload each by itself")
 
 
 _DAMAGES_OF_ZIP = (

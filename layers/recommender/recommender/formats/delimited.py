@@ -116,10 +116,18 @@ def find_columns(names: Sequence[str], spellings: Spellings) -> dict[str, int]:
         Role -> index, for the roles that a name was found for. Of two names for one role the
         more telling wins; of two equal names, the first.
     """
-    plain = [normalised(name) for name in names]
+    places = places_of(names)
     found: dict[str, int] = {}
     for role, candidates in spellings.items():
-        index = next((plain.index(name) for name in candidates if name in plain), None)
+        index = next((places[name] for name in candidates if name in places), None)
         if index is not None:
             found[role] = index
     return found
+
+
+def places_of(names: Sequence[str]) -> dict[str, int]:
+    """Where each name stands first, by the name as `normalised` writes it."""
+    places: dict[str, int] = {}
+    for at, name in enumerate(names):
+        places.setdefault(normalised(name), at)
+    return places

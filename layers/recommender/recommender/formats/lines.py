@@ -7,7 +7,7 @@ from operator import ne
 from recommender.errors import Refuse
 
 _BLOCK_BYTES = 1 << 20  # enough rows to make numpy worth its calls, few enough to stay in cache
-_MOST_BYTES_OF_A_LINE = 64 << 20
+_MOST_BYTES_OF_A_LINE = 16 << 20
 
 
 class Blocks:
@@ -41,7 +41,13 @@ class Blocks:
 
     def __iter__(self) -> Iterator[bytes]:
         """Hand out the blocks, as UTF-8 in all lines."""
-        return map(self._as_utf8, self._cut())
+        for block in self._cut():
+            self._refuse_long(len(block))
+            yield self._as_utf8(block)
+
+    def _refuse_long(self, size: int) -> None:
+        if size > _MOST_BYTES_OF_A_LINE:  # a block of several lines is shorter
+            raise self._refuse(1, f"a line is longer than {_MOST_BYTES_OF_A_LINE:,} bytes")
 
     def _as_utf8(self, block: bytes) -> bytes:
         if block.isascii():
@@ -62,8 +68,7 @@ class Blocks:
             pending.append(chunk)
             length += len(chunk)
             if length < _BLOCK_BYTES or b"\n" not in chunk:
-                if length > _MOST_BYTES_OF_A_LINE:
-                    raise self._refuse(1, f"a line is longer than {_MOST_BYTES_OF_A_LINE:,} bytes")
+                self._refuse_long(length)
                 continue
             text = pending[0] if len(pending) == 1 else b"".join(pending)
             start = 0

@@ -4,7 +4,6 @@ import csv
 import re
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from itertools import islice
 from typing import NamedTuple
 
 
@@ -40,9 +39,9 @@ BACKSLASH = Quoting('"', "\\")
 LITERAL = Quoting("", "")
 """A mark is a character as any other."""
 
-_MOST_BYTES_OF_A_CELL = 64 << 20
+MOST_BYTES_OF_A_CELL = 8 << 20
 
-csv.field_size_limit(_MOST_BYTES_OF_A_CELL)
+csv.field_size_limit(MOST_BYTES_OF_A_CELL)
 
 
 class Record(NamedTuple):
@@ -92,7 +91,7 @@ class Records:
         self._lines, self._delimiter, self._first_line = lines, delimiter, first_line
         self._quoting, self._comment = quoting, comment
         self._more_follow, self._fits = more_follow, fits
-        self.unread = 0
+        self.unread = self._hopeless = 0
 
     def __iter__(self) -> Iterator[Record]:
         lines, delimiter = self._lines, self._delimiter
@@ -106,15 +105,10 @@ class Records:
                 continue
             if mark and mark in text:
                 cells, _ = _read_quoted([text], delimiter, self._quoting)
-                if cells is None:
-                    rest = islice(lines, self.unread, None)
-                    cells, taken = _read_quoted(rest, delimiter, self._quoting, strict=True)
-                    if taken > len(lines) - self.unread:  # open to the end
-                        if self._more_follow:
-                            return
-                        cells = None
-                    if cells is None or (self._fits is not None and not self._fits(cells)):
-                        cells, taken = None, 1
+                if cells is None and self.unread >= self._hopeless:
+                    cells, taken = self._over_lines()
+                    if taken > len(lines) - self.unread:
+                        return
                     text = "\n".join(lines[self.unread : self.unread + taken])
                 self.unread += taken
                 yield Record(number, text, cells)
@@ -122,6 +116,26 @@ class Records:
             self.unread += taken
             if text and not text.isspace():
                 yield Record(number, text, text.split(delimiter))
+
+    def _over_lines(self) -> tuple[list[str] | None, int]:
+        """Read a record that goes over several lines, and say how many of them it takes.
+
+        Returns:
+            More lines than there are if it is open at their end and later ones may close it;
+            ``(None, 1)`` if its first line is all there is of it.
+        """
+        rest = map(self._lines.__getitem__, range(self.unread, len(self._lines)))
+        cells, taken = _read_quoted(rest, self._delimiter, self._quoting, strict=True)
+        if taken > len(self._lines) - self.unread:
+            if self._more_follow:
+                return None, taken
+            cells = None
+        if cells is not None and (self._fits is None or self._fits(cells)):
+            return cells, taken
+        # A line before the place where this failed that opens a cell as well would come to the
+        # same place in the same state. To follow each of them would take the square of the lines.
+        self._hopeless = self.unread + taken - 1
+        return None, 1
 
 
 def records(
@@ -200,8 +214,8 @@ def _read_quoted(
             opening one, and take the rows between with it.
 
     Returns:
-        ``(None, 1)`` if the record does not quote as it should; one line more than there are if
-        it is still open when they end.
+        No cells if the record does not quote as it should, and the lines up to the place where it
+        does not; one line more than there are if it is still open when they end.
     """
     if quoting.has_escapes:
         lines = map(_doubling(quoting), lines)
@@ -229,7 +243,7 @@ def _read_quoted(
         cells = None
     if ran_out:
         return None, reader.line_num
-    return (None, 1) if cells is None else (cells, reader.line_num)
+    return cells, reader.line_num
 
 
 def _doubling(quoting: Quoting) -> Callable[[str], str]:

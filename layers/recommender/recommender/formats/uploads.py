@@ -27,9 +27,19 @@ _JSON_ARRAY = re.compile(rb"\[\s*([\[{\"\]\d-]|\Z)")
 _CONTROL = bytes(set(range(32)) - set(b"\t\n\r\f"))
 
 
-def text_of(data: bytes, refuse: Refuse) -> bytes:
-    """Undo what wraps the text of a small upload; see `unpacked` and `text_chunks`."""
-    return b"".join(text_chunks(unpacked(iter([data]), refuse), refuse))
+def text_of(data: bytes, refuse: Refuse, most: int) -> bytes:
+    """Undo what wraps the text of a small upload; see `unpacked` and `text_chunks`.
+
+    Raises:
+        InputError: ``refuse``'s: see there, or the text is longer than ``most`` bytes.
+    """
+    pieces, size = [], 0
+    for piece in text_chunks(unpacked(iter([data]), refuse), refuse):
+        size += len(piece)
+        if size > most:
+            raise refuse(1, f"the file holds more than {most:,} bytes of text")
+        pieces.append(piece)
+    return b"".join(pieces)
 
 
 def encoding_of(head: bytes) -> str:

@@ -42,7 +42,9 @@ def is_workbook(archive: zipfile.ZipFile, refuse: Refuse) -> bool:
     return _WORKBOOK in names
 
 
-def text_of(file: IO[bytes], archive: zipfile.ZipFile, refuse: Refuse) -> Iterator[bytes]:
+def text_of(
+    file: IO[bytes], archive: zipfile.ZipFile, allowed: int, refuse: Refuse
+) -> Iterator[bytes]:
     """Write the first visible sheet that is not empty as CSV: a row a line, so numbers stay.
 
     A whole number is written without a fraction, a date as ISO 8601, a formula as what it came to,
@@ -52,12 +54,13 @@ def text_of(file: IO[bytes], archive: zipfile.ZipFile, refuse: Refuse) -> Iterat
     Args:
         file: the workbook.
         archive: the same, as a zip archive.
+        allowed: how many bytes it may unpack to; no more than `MOST_BYTES` ever.
         refuse: builds the error to raise.
 
     Raises:
         InputError: ``refuse``'s: it is damaged, too large, or has no such sheet.
     """
-    _check_size(archive, refuse)
+    _check_size(archive, min(allowed, MOST_BYTES), refuse)
     file.seek(0)
     told = False
     try:
@@ -94,17 +97,17 @@ def _rows(file: IO[bytes]) -> Iterator[Sequence[Any]]:
             blank.append(())
 
 
-def _check_size(archive: zipfile.ZipFile, refuse: Refuse) -> None:
+def _check_size(archive: zipfile.ZipFile, most: int, refuse: Refuse) -> None:
     """Unpack everything once, for what an archive says of its sizes may be wrong."""
     size = 0
     for member in archive.infolist():
         with archive.open(member) as stream:
             while piece := stream.read(_PIECE):
                 size += len(piece)
-                if size > MOST_BYTES:
+                if size > most:
                     raise refuse(
                         1,
-                        f"this is an Excel workbook of more than {MOST_BYTES >> 20} MiB; "
+                        f"this is an Excel workbook that unpacks to more than {most >> 20} MiB; "
                         "save the sheet as CSV",
                     )
 

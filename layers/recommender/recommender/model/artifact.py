@@ -30,6 +30,9 @@ MODEL_MEMBER = "model_algo-1"
 
 # 2 GiB hold 8 million columns at 64 factors; a Lambda could not do much with a larger model.
 _MOST_BYTES = 1 << 31
+# Weights hardly pack at all. What packs better than this is nothing but zeros, or a bomb.
+_MOST_RATIO = 200
+_RATIO_IS_CHECKED_FROM = 64 << 20
 _MOST_JSON_BYTES = 1 << 24
 _MOST_MEMBERS = 1000
 _PIECE = 1 << 20
@@ -78,7 +81,8 @@ def read_artifact(data: bytes, where: str) -> FactorizationMachine:
         DamagedArtifactError: the archive is cut, hostile or too large, holds no model, or the
             model's weights are not finite or disagree on a size.
     """
-    return read_model_zip(_model_member(data, where), where)
+    allowed = _allowed(len(data))
+    return _read_zip(_model_member(data, allowed, where), allowed, where)
 
 
 def read_model_zip(data: bytes, where: str) -> FactorizationMachine:
@@ -94,17 +98,21 @@ def read_model_zip(data: bytes, where: str) -> FactorizationMachine:
     Raises:
         DamagedArtifactError: as ``read_artifact``.
     """
+    return _read_zip(data, _allowed(len(data)), where)
+
+
+def _read_zip(data: bytes, allowed: int, where: str) -> FactorizationMachine:
     try:
         with zipfile.ZipFile(io.BytesIO(data)) as archive:
             names = archive.namelist()
             _check_names(names, where)
             if len(set(names)) != len(names):
                 raise DamagedArtifactError(where, f"a member stands twice in {MODEL_MEMBER}")
-            params = _zip_member(archive, "params", _MOST_BYTES, where)
+            params = _zip_member(archive, "params", allowed, where)
             meta = b"{}"
             if "meta.json" in names:
                 meta = _zip_member(archive, "meta.json", _MOST_JSON_BYTES, where)
-        arrays = read_arrays(params, _MOST_BYTES // 4)
+        arrays = read_arrays(params, allowed // 4)
     except ArraysError as error:
         raise DamagedArtifactError(where, f"params {error}") from error
     except KeyError as error:
@@ -204,12 +212,12 @@ class _Bounded(io.BufferedIOBase):
         return content
 
 
-def _model_member(data: bytes, where: str) -> bytes:
+def _model_member(data: bytes, allowed: int, where: str) -> bytes:
     """Take the model out of the archive, and read the archive to its end, checksum included."""
     model: bytes | None = None
     try:
         with gzip.GzipFile(fileobj=io.BytesIO(data)) as inflated:
-            stream = _Bounded(inflated, _MOST_BYTES, where)
+            stream = _Bounded(inflated, allowed, where)
             with tarfile.open(fileobj=stream, mode="r|") as archive:
                 for place, member in enumerate(archive):
                     if place >= _MOST_MEMBERS:
@@ -219,7 +227,7 @@ def _model_member(data: bytes, where: str) -> bytes:
                         continue
                     if model is not None:
                         raise DamagedArtifactError(where, f"{MODEL_MEMBER} stands in it twice")
-                    model = _tar_member(archive, member, where)
+                    model = _tar_member(archive, member, allowed, where)
             while stream.read(_PIECE):
                 pass
     except _UNREADABLE as error:
@@ -229,20 +237,29 @@ def _model_member(data: bytes, where: str) -> bytes:
     return model
 
 
-def _tar_member(archive: tarfile.TarFile, member: tarfile.TarInfo, where: str) -> bytes:
+def _allowed(packed: int) -> int:
+    """How many bytes an archive of so many may unpack to."""
+    return min(_MOST_BYTES, max(_RATIO_IS_CHECKED_FROM, _MOST_RATIO * packed))
+
+
+def _tar_member(archive: tarfile.TarFile, member: tarfile.TarInfo, limit: int, where: str) -> bytes:
     content = archive.extractfile(member) if member.isreg() and not member.issparse() else None
     if content is None:
         raise DamagedArtifactError(where, f"{member.name} is not a plain file")
-    if member.size > _MOST_BYTES:
-        raise DamagedArtifactError(where, f"{member.name} claims {member.size} bytes")
+    if member.size > limit:
+        raise DamagedArtifactError(where, _claims(member.name, member.size, limit))
     return content.read()
 
 
 def _zip_member(archive: zipfile.ZipFile, name: str, limit: int, where: str) -> bytes:
     member = archive.getinfo(name)
     if member.file_size > limit:
-        raise DamagedArtifactError(where, f"{name} claims {member.file_size} bytes")
+        raise DamagedArtifactError(where, _claims(name, member.file_size, limit))
     return archive.read(member)
+
+
+def _claims(name: str, size: int, limit: int) -> str:
+    return f"{name} claims {size} bytes; {limit} are allowed in an archive of this size"
 
 
 def _check_names(names: Sequence[str], where: str) -> None:

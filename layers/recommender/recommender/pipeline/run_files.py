@@ -140,6 +140,11 @@ def refusal_prefix(catalog: str) -> str:
     return f"refused/{catalog}/"
 
 
+def reading_note_key(catalog: str) -> str:
+    """Where it is noted which files are being read, and which were when tries died."""
+    return f"reading/{catalog}.json"
+
+
 def refusal_key(catalog: str, file: SnapshotFile, reading: Mapping[str, object]) -> str:
     """Where it is remembered that a file version was refused as it was read.
 

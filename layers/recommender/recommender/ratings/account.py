@@ -4,6 +4,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
+from recommender.errors import shown
 from recommender.formats.delimited import Layout
 from recommender.formats.moments import DateOrder
 from recommender.ratings.times import TimeAccount, told_order
@@ -81,14 +82,14 @@ class FileAccount:
                 self.columns[role] = f"the folder's name, {layout.constants[at]!r}"
                 continue
             named = names[at - shift].strip() if 0 <= at - shift < len(names) else ""
-            self.columns[role] = f"column {at + 1}" + (f", {named!r}" if named else "")
+            self.columns[role] = f"column {at + 1}" + (f", {shown(repr(named))}" if named else "")
             if named:
                 self.names[role] = named
 
     def note_names(self, names: Mapping[str, str]) -> None:
         """Take which named column plays which role; the first row that has them decides."""
         for role, name in names.items():
-            self.columns.setdefault(role, repr(name))
+            self.columns.setdefault(role, shown(repr(name)))
             self.names.setdefault(role, name)
 
     @property

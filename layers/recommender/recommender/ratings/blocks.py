@@ -86,7 +86,7 @@ def read_alike_rows(
     positions = layout.positions
     if grid.width <= max(at for role, at in positions.items() if role not in TIME_COLUMNS):
         return None
-    if layout.most and any(grid.column(at).longest for at in range(layout.most, grid.width)):
+    if layout.most and grid.holds_something_from(layout.most):
         return None
     columns = _Columns(grid, layout)
     times = TimeAccount()

@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-from recommender.formats.delimited import Spellings, find_columns, normalised
+from recommender.formats.delimited import Spellings, find_columns, places_of
 from recommender.formats.moments import DateOrder
 from recommender.formats.quoting import DOUBLED, LITERAL, Quoting, cells_of
 from recommender.ratings.feedback import EXPLICIT, IMPLICIT
@@ -158,8 +158,8 @@ class RatingForm:
         if "timestamp" in self.columns:
             found = self._find(names, {})
             return [found["timestamp"]] if "timestamp" in found else []
-        plain = [normalised(name) for name in names]
-        return [plain.index(name) for name in TIME_NAMES if name in plain]
+        places = places_of(names)
+        return [places[name] for name in TIME_NAMES if name in places]
 
     def find_date_and_clock(self, names: Sequence[str]) -> tuple[int, int] | None:
         """Find the columns of a date and of a time of day, if both are there."""

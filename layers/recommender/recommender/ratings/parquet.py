@@ -16,6 +16,7 @@ from recommender.ratings.detection.times import telling_column, time_form_of
 from recommender.ratings.feedback import EXPLICIT, IMPLICIT
 from recommender.ratings.form import RatingForm
 from recommender.ratings.identifiers import IdTable
+from recommender.ratings.rejects import Problem, by_reason
 from recommender.ratings.table import (
     EXPECTED,
     EXPECTED_OF_INTERACTIONS,
@@ -41,8 +42,6 @@ _MOST_TOLD = 100_000
 
 Codes = npt.NDArray[np.int32]
 Numbers = npt.NDArray[np.integer | np.floating]
-Problems = tuple[npt.NDArray[np.bool_], Callable[[int], str]]
-"""A flag for each row, and what tells why a flagged row cannot be used."""
 
 
 def read_parquet(chunks: Iterator[bytes], into: RatingsBuilder, form: RatingForm) -> None:
@@ -179,9 +178,9 @@ def _refuse_what_is_none(fields: Mapping[str, Field]) -> None:
     for role in fields:
         if role in TIME_COLUMNS:
             continue
-        name, holds = fields[role].name, fields[role].kind.holds
+        name, holds = fields[role].shown, fields[role].kind.holds
         if holds not in ("numbers", "texts") and not (role == "rating" and holds == "booleans"):
-            raise ParquetError(f"has a column {name!r} that holds {holds}, which are no {role}s")
+            raise ParquetError(f"has a column {name} that holds {holds}, which are no {role}s")
 
 
 def _add_batch(
@@ -191,7 +190,7 @@ def _add_batch(
     into: RatingsBuilder,
 ) -> int:
     """Add some rows; say how many they are."""
-    problems: list[Problems] = []
+    problems: list[Problem] = []
     values = _values(columns, into, problems)
     users = _codes(columns["user"], into.users, problems)
     items = _codes(columns["item"], into.items, problems)
@@ -199,19 +198,23 @@ def _add_batch(
     kinds = {role: field.kind.holds for role, field in fields.items()}
     times = _times(columns, kinds, into)
     bad = np.zeros(size, np.bool_)
-    for flags, _ in problems:
-        bad |= flags
+    for problem in problems:
+        bad |= problem.flags
     lines = np.arange(first_line, first_line + size, dtype=np.int64)
     good = slice(None) if not bad.any() else np.flatnonzero(~bad)
-    for row in np.flatnonzero(bad).tolist():
-        reason = next(told(row) for flags, told in problems if flags[row])
+    rows = np.flatnonzero(bad)
+    kept = into.rejects_to_keep
+    for row in rows[:kept].tolist():
+        reason = next(one.reason(row) for one in problems if one.flags[row])
         text = ", ".join(f"{role}={_shown(column, row)}" for role, column in columns.items())
         into.reject(first_line + row, reason, text)
+    for reason, many in by_reason(rows[kept:], problems):
+        into.count_rejects(reason, many)
     into.add_rows(RatingRows(users[good], items[good], values[good], times[good], lines[good]))
     return size
 
 
-def _codes(column: Column, table: IdTable, problems: list[Problems]) -> Codes:
+def _codes(column: Column, table: IdTable, problems: list[Problem]) -> Codes:
     reasons = {_NULL: f"{table.noun} id is null"}
     values, which = column.values, column.which
     if not isinstance(values, np.ndarray):
@@ -231,7 +234,7 @@ def _codes(column: Column, table: IdTable, problems: list[Problems]) -> Codes:
         codes = [table.add(str(one)) for one in distinct.tolist()]
         known = np.array(codes, np.int32)[which_value]
     found = np.append(known, np.int32(_UNUSABLE))[which]
-    problems.append((found == _UNUSABLE, lambda row: reasons[int(which[row])]))
+    problems.append(Problem(found == _UNUSABLE, which, reasons.__getitem__))
     return found
 
 
@@ -253,7 +256,7 @@ def _codes_of_floats(values: Numbers, table: IdTable, reasons: dict[int, str]) -
 
 
 def _values(
-    columns: Mapping[str, Column], into: RatingsBuilder, problems: list[Problems]
+    columns: Mapping[str, Column], into: RatingsBuilder, problems: list[Problem]
 ) -> npt.NDArray[np.float32]:
     """Read the ratings, or the counts times the weights of the events."""
     numbers = columns.get("rating", columns.get("count"))
@@ -267,7 +270,7 @@ def _values(
 
 
 def _numbers(
-    column: Column, into: RatingsBuilder, problems: list[Problems]
+    column: Column, into: RatingsBuilder, problems: list[Problem]
 ) -> npt.NDArray[np.float32]:
     noun, check = into.meaning.noun, into.meaning.check
     reasons = {_NULL: f"{noun} is null"}
@@ -294,12 +297,13 @@ def _numbers(
     numbers[np.isin(numbers, np.array(into.meaning.missing_numbers, np.float32))] = np.nan
     has_nulls = "" in into.meaning.missing
     bad = ~np.append(usable, has_nulls)[which]
-    problems.append((bad, lambda row: reasons.get(int(which[row]), f"{noun} is no finite number")))
+    unknown = f"{noun} is no finite number"
+    problems.append(Problem(bad, which, lambda place: reasons.get(place, unknown)))
     return np.append(numbers, np.float32(np.nan if has_nulls else 0))[which]
 
 
 def _weights(
-    column: Column, into: RatingsBuilder, problems: list[Problems]
+    column: Column, into: RatingsBuilder, problems: list[Problem]
 ) -> npt.NDArray[np.float64]:
     """Look up how much each row's event counts."""
     values, which = column.values, column.which
@@ -317,7 +321,7 @@ def _weights(
         except ValueError as problem:
             reasons[place] = str(problem)
     bad = np.isin(which, list(reasons))
-    problems.append((bad, lambda row: reasons[int(which[row])]))
+    problems.append(Problem(bad, which, reasons.__getitem__))
     return weights[which]
 
 

@@ -8,7 +8,7 @@ from recommender.errors import MalformedRatingsError
 from recommender.formats.compression import peek, unpacked
 from recommender.formats.delimited import Layout
 from recommender.formats.lines import Blocks, count_lines
-from recommender.formats.quoting import cells_of
+from recommender.formats.quoting import MOST_BYTES_OF_A_CELL, cells_of
 from recommender.formats.uploads import PARQUET_MAGIC, encoding_of, text_chunks
 from recommender.lookahead import ahead
 from recommender.ratings.blocks import AlikeRows, add_alike_rows, read_alike_rows
@@ -27,7 +27,6 @@ from recommender.ratings.table import (
     RatingsBuilder,
 )
 
-_MOST_OPEN_BYTES = 64 << 20  # a cell in quotation marks that is longer is none
 _SMALLEST_BLOCK = 16 << 10  # below this, rows one by one are as fast
 
 _ANY_FORM = RatingForm()
@@ -89,6 +88,9 @@ def _read_text(
         into.time_form = time_form_of_json(head, form)
         _read_json(blocks, form, into)
     else:
+        if b"\n" not in head[:SAMPLE_BYTES].lstrip() and len(head) >= SAMPLE_BYTES:
+            told = f"its first line is longer than {SAMPLE_BYTES:,} bytes, as that of no table is"
+            raise MalformedRatingsError(into.key, sample[0][0], told)
         table, form = find_table(into.key, sample, form)
         layout = detect_layout(into.key, table, form)
         understand(into, EXPLICIT if "rating" in layout.positions else IMPLICIT, form)
@@ -128,7 +130,7 @@ class _TableReader:
             if self._open_bytes < 2 * self._tried_bytes:
                 return  # each try reads all again: as many bytes more make that linear
             block, rows = b"".join(self._open), None
-            more_follow = more_follow and self._open_bytes < _MOST_OPEN_BYTES
+            more_follow = more_follow and self._open_bytes < MOST_BYTES_OF_A_CELL
             self._open = []
         if rows is not None and add_alike_rows(rows, self._line, self._into):
             self._line += rows.timestamps.size

@@ -1,7 +1,12 @@
 """Rows that cannot be used: kept with file, line and reason, and counted by reason."""
 
 import re
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
+
+import numpy as np
+import numpy.typing as npt
 
 MAX_REJECT_TEXT = 200
 MAX_KEPT_REJECTS = 10_000
@@ -28,6 +33,36 @@ class Reject:
     text: str
 
 
+class Problem(NamedTuple):
+    """What makes rows of a column unusable.
+
+    Attributes:
+        flags: ``(n,)`` whether a row is one of them.
+        which: ``(n,)`` the place of each row's value.
+        told: says of the value at a place why it cannot be used.
+    """
+
+    flags: npt.NDArray[np.bool_]
+    which: npt.NDArray[np.int32]
+    told: Callable[[int], str]
+
+    def reason(self, row: int) -> str:
+        """Why a flagged row cannot be used."""
+        return self.told(int(self.which[row]))
+
+
+def by_reason(
+    rows: npt.NDArray[np.int64], problems: Sequence[Problem]
+) -> Iterator[tuple[str, int]]:
+    """Say why flagged rows cannot be used, and how many of them: once for those of one value."""
+    for problem in problems:
+        flagged = problem.flags[rows]
+        places, many = np.unique(problem.which[rows[flagged]], return_counts=True)
+        for place, count in zip(places.tolist(), many.tolist(), strict=True):
+            yield problem.told(place), count
+        rows = rows[~flagged]
+
+
 class RejectLog:
     """Counts the rejects of a run by reason, and keeps the first of them.
 
@@ -43,13 +78,22 @@ class RejectLog:
 
     def add(self, key: str, line: int, reason: str, text: str) -> str:
         """Take one row that cannot be used, and tell its reason's kind."""
-        self.count += 1
+        if self.room:
+            self.kept.append(Reject(key, line, reason, _writable(text[:MAX_REJECT_TEXT])))
+        return self.count_more(reason, 1)
+
+    @property
+    def room(self) -> int:
+        """How many more are kept in full."""
+        return self._most_kept - len(self.kept)
+
+    def count_more(self, reason: str, many: int) -> str:
+        """Count rows that cannot be used for one reason, and tell the reason's kind."""
+        self.count += many
         kind = _VALUES_IN_REASON.sub("…", reason)
         if kind not in self.by_reason and len(self.by_reason) >= MAX_REASONS:
             kind = "other"
-        self.by_reason[kind] = self.by_reason.get(kind, 0) + 1
-        if len(self.kept) < self._most_kept:
-            self.kept.append(Reject(key, line, reason, _writable(text[:MAX_REJECT_TEXT])))
+        self.by_reason[kind] = self.by_reason.get(kind, 0) + many
         return kind
 
 

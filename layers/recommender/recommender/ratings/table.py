@@ -183,12 +183,22 @@ class RatingsBuilder:
                 self._known_values[cell] = value
         return value
 
+    @property
+    def rejects_to_keep(self) -> int:
+        """How many more rows that cannot be used are to be told of one by one: at least one."""
+        return max(self._log.room, 1 - self.rejected)
+
     def reject(self, line: int, reason: str, text: str) -> None:
         """Keep a row that cannot be used."""
         self.rejected += 1
         self.account.rejected[self._log.add(self.key, line, reason, text)] += 1
         if self.first_reject is None:
             self.first_reject = Reject(self.key, line, reason, "")
+
+    def count_rejects(self, reason: str, many: int) -> None:
+        """Count rows that cannot be used, behind those that are kept."""
+        self.rejected += many
+        self.account.rejected[self._log.count_more(reason, many)] += many
 
     def add(self, user: int, item: int, value: float, timestamp: int, line: int) -> None:
         """Add one row; ``user`` and ``item`` are codes that the id tables gave out."""

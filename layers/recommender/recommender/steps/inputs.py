@@ -1,35 +1,31 @@
 """Read the files of a snapshot: config, titles, ratings."""
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass, replace
-from functools import partial
 
 from recommender.aws import storage
 from recommender.catalog.config import CatalogConfig
 from recommender.catalog.joining import Join, joined
-from recommender.catalog.keys import is_test_key, partitions_of
-from recommender.catalog.sheets import Sheet, read_sheet
+from recommender.catalog.sheets import MOST_BYTES, Sheet, read_sheet
 from recommender.catalog.side_tables import SideTable, table_of
 from recommender.catalog.titles import titles_of
 from recommender.dataset.encoding import RunRows
 from recommender.errors import (
     InvalidConfigError,
     MalformedItemsError,
-    MalformedRatingsError,
     MissingRatingsError,
+    shown,
 )
 from recommender.model_names import LIKE
+from recommender.observability import logger
 from recommender.pipeline.hyperparameters import check_limits, check_values, resolve_features
 from recommender.pipeline.snapshots import PassedOver, Snapshot, SnapshotFile
-from recommender.ratings.detection.kinds import is_of_the_other_kind
-from recommender.ratings.feedback import EXPLICIT
-from recommender.ratings.reading import read_ratings
 from recommender.ratings.rejects import Reject
 from recommender.ratings.scales import Scale, ScaleFinder
-from recommender.ratings.table import RatingsBuilder
 from recommender.steps import snapshots
 from recommender.steps.progress import Report, silent
+from recommender.steps.reading.rating_files import RatingFiles
 
 _MOST_TOLD_FILES = 1000
 _MOST_WARNINGS = 20
@@ -107,69 +103,21 @@ def read(
         report: is told how far it has come.
 
     Raises:
-        InvalidConfigError, MalformedItemsError, MissingRatingsError, NoRoomError: see there.
-        MalformedRatingsError: one or more rating files cannot be used; all are remembered, so
-            that the next run can do without them.
+        InvalidConfigError, MalformedItemsError, MissingRatingsError: see there.
+        MalformedRatingsError, OversizedFileError, NoRoomError: see `RatingFiles.read`.
     """
     config, sheets = read_catalog(ratings_bucket, snapshot, stack)
     config_key = f"catalogs/{snapshot.catalog}/config.json"
     if not snapshot.rating_files():
         raise MissingRatingsError(snapshot.catalog)
-    rows = RunRows()
-    rows.written_by = max(file.seconds for file in snapshot.rating_files())
-    kind = _Kind(config)
-    refused: list[MalformedRatingsError] = []
-    without_rows: list[tuple[SnapshotFile, MalformedRatingsError]] = []
-    usable = 0
-    total, taken = sum(file.size for file in snapshot.rating_files()), 0
-
-    refuse = partial(
-        snapshots.refuse,
-        artifacts_bucket,
-        snapshot.catalog,
-        execution=execution,
-        reading=config.reading(),
-    )
-
-    def counted(chunks: Iterator[bytes]) -> Iterator[bytes]:
-        nonlocal taken
-        for chunk in chunks:
-            taken += len(chunk)
-            report("reading", {"bytes": taken, "of_bytes": total, "rows": rows.spool.rows})
-            yield chunk
-
-    for file in snapshot.rating_files():
-        into = rows.builder(file.key, is_test=is_test_key(file.key))
-        chunks = counted(storage.stream_version(ratings_bucket, file))
-        try:
-            with rows.spool.within_room():
-                form = replace(kind.form, partitions=partitions_of(file.key))
-                read_ratings(chunks, into, config.reject_limit, form, threads)
-            kind.look_at(into, file)
-            usable += 1
-        except MalformedRatingsError as error:
-            if error.has_no_rows:
-                without_rows.append((file, error))
-                continue
-            decided_by = kind.decided_by if is_of_the_other_kind(error) else None
-            refuse(file, reason=str(error), decided_by=decided_by)
-            refused.append(error)
-    if not rows.spool.rows and not refused:
-        # Nothing but empty parts: then one of them is what its owner asks about.
-        for file, empty in without_rows:
-            refuse(file, reason=str(empty))
-            refused.append(empty)
-    if refused:
-        first = refused[0]
-        others = "".join(f"; also {error}" for error in refused[1:4])
-        more = f"; and {len(refused) - 4} more files" if len(refused) > 4 else ""
-        told = first.reason + others + more
-        raise MalformedRatingsError(first.key, first.line, told, leaves_others=usable > 0)
+    files = RatingFiles(ratings_bucket, artifacts_bucket, snapshot, execution, config)
+    files.read(threads, report)
+    rows, kind = files.rows, files.kind
     settled = config.known_to_be(config_key, kind.feedback)
     scale = None if settled.is_implicit else _scale_of(rows)
     settled = settled.on_scale(scale)
     check_limits(config_key, settled, stack[LIKE])
-    parts = (PassedOver(file.key, "has no rows") for file, _ in without_rows)
+    parts = (PassedOver(file.key, "has no rows") for file, _ in files.without_rows)
     passed_over = (*snapshot.passed_over, *parts)
     titles, side_tables, joins = _joined(sheets, config, rows)
     return Inputs(settled, titles, rows, side_tables, kind.because, scale, passed_over, joins)
@@ -185,34 +133,6 @@ def _scale_of(rows: RunRows) -> Scale | None:
     for block in rows.spool.blocks:
         finder.add(block.values())
     return finder.find()
-
-
-class _Kind:
-    """Whether a catalog's files hold ratings: its settings say so, or the first file does.
-
-    Attributes:
-        form: how the next file is written.
-        feedback: `EXPLICIT` or `IMPLICIT`, once a file is read.
-        because: how that is known.
-        decided_by: the file that said so, if one did.
-    """
-
-    def __init__(self, config: CatalogConfig) -> None:
-        self.form, self.feedback = config.rating_form(), config.feedback
-        self.because = "config.json says so" if config.feedback else ""
-        self.decided_by: SnapshotFile | None = None
-
-    def look_at(self, into: RatingsBuilder, file: SnapshotFile) -> None:
-        """Look at a file that was read; the first one decides, where the settings do not."""
-        if self.feedback:
-            return
-        self.feedback, self.decided_by = into.meaning.feedback, file
-        if self.feedback == EXPLICIT:
-            self.form = replace(self.form, feedback=EXPLICIT)
-            self.because = f"the first file, {into.key}, has a column of ratings"
-        else:
-            self.form = replace(self.form, first_file=into.key)
-            self.because = f"the first file, {into.key}, has no column of ratings"
 
 
 def _sheets(bucket: str, snapshot: Snapshot, config: CatalogConfig) -> list[Sheet]:
@@ -235,8 +155,23 @@ def _sheets(bucket: str, snapshot: Snapshot, config: CatalogConfig) -> list[Shee
                 )
             continue
         if noun == "item" or declared or config.features is None:
-            found.append(read_sheet(file.key, storage.read_version(bucket, file), noun))
+            found.append(_sheet(bucket, file, noun))
     return found
+
+
+def _sheet(bucket: str, file: SnapshotFile, noun: str) -> Sheet:
+    if file.size > MOST_BYTES:
+        told = f"the file is {file.size:,} bytes long; at most {MOST_BYTES:,} are allowed"
+        raise MalformedItemsError(file.key, 1, told)
+    data = storage.read_version(bucket, file)
+    try:
+        return read_sheet(file.key, data, noun)
+    except MalformedItemsError:
+        raise
+    except Exception as error:
+        logger.exception("a file cannot be read", extra={"key": file.key})
+        told = f"{type(error).__name__}: {shown(str(error), 200)}"
+        raise MalformedItemsError(file.key, 1, f"the file cannot be read ({told})") from error
 
 
 def _joined(

@@ -1,5 +1,8 @@
 """Take a catalog's snapshot; remember file versions that were refused."""
 
+import os
+import shutil
+import tempfile
 from collections.abc import Iterable, Mapping
 
 from recommender.aws import storage
@@ -18,8 +21,9 @@ def take(
     A file version that an earlier run refused is left out, so that one bad upload fails one run,
     loudly, and the next good upload works although the bad file still lies there. It is read again
     once the settings of reading are others, or the code is, or the file that decided what kind of
-    feedback the catalog has is gone. What this very execution refused stays in: its retry must
-    come to the same end. By-products of what wrote the files, and empty objects, are passed over.
+    feedback the catalog has is gone, or the function has other room, if it took too much of it.
+    What this very execution refused stays in: its retry must come to the same end. By-products of
+    what wrote the files, and empty objects, are passed over.
 
     Returns:
         The snapshot, and the refusals that were left out (``key``, ``versionId``, ``reason``).
@@ -55,8 +59,9 @@ def _refusals(
     there = {file.identity for file in files}
     found = {}
     for file in files:
-        key = refusal_key(catalog, file, reading)
-        if key not in known:
+        ways = (refusal_key(catalog, file, reading), name_of_reading(catalog, file, reading))
+        key = next((way for way in ways if way in known), None)
+        if key is None:
             continue
         refusal = storage.read_json(artifacts_bucket, key)
         decided_by = refusal.pop("decidedBy", None)
@@ -93,12 +98,15 @@ def refuse(
     reason: str,
     reading: Mapping[str, object],
     decided_by: SnapshotFile | None = None,
+    *,
+    for_want_of_room: bool = False,
 ) -> None:
     """Remember that a file version cannot be used as it was read.
 
     Args:
         reading: the settings that it was read with.
         decided_by: the file that decided what kind of feedback the catalog has, if one did.
+        for_want_of_room: whether an encoder with more memory or disk may read it.
     """
     facts = {
         "key": file.key,
@@ -108,4 +116,14 @@ def refuse(
     }
     if decided_by is not None:
         facts["decidedBy"] = decided_by.identity
-    storage.write_json(artifacts_bucket, refusal_key(catalog, file, reading), facts)
+    name = name_of_reading if for_want_of_room else refusal_key
+    storage.write_json(artifacts_bucket, name(catalog, file, reading), facts)
+
+
+def name_of_reading(catalog: str, file: SnapshotFile, reading: Mapping[str, object]) -> str:
+    """Name a file version as it is read, by an encoder with this function's memory and disk."""
+    room = {
+        "memory": os.environ.get("AWS_LAMBDA_FUNCTION_MEMORY_SIZE", ""),
+        "disk": shutil.disk_usage(tempfile.gettempdir()).total,
+    }
+    return refusal_key(catalog, file, {**reading, "room": room})

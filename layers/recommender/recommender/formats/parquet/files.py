@@ -13,6 +13,7 @@ from typing import BinaryIO
 import numpy as np
 import numpy.typing as npt
 
+from recommender.errors import shown
 from recommender.formats.compression import (
     MAX_INFLATED_BYTES,
     MAX_INFLATION_RATIO,
@@ -62,6 +63,11 @@ class Field:
     place: int
     kind: Kind
     optional: bool
+
+    @property
+    def shown(self) -> str:
+        """The name, for messages."""
+        return shown(repr(self.name))
 
 
 @dataclass(frozen=True, eq=False)
@@ -179,23 +185,23 @@ class ParquetFile:
         if chunk.get(1):
             raise ParquetError("is only an index of other Parquet files; upload those")
         if 8 in chunk:
-            raise ParquetError(f"has a column {field.name!r} that is encrypted")
+            raise ParquetError(f"has a column {field.shown} that is encrypted")
         meta = _as_struct(chunk.get(3))
         codec, start, size = _int(meta, 4), _start(meta), _int(meta, 7)
         if codec not in _CODECS:
             raise ParquetError(
-                f"has a column {field.name!r} that is compressed with "
+                f"has a column {field.shown} that is compressed with "
                 f"{_CODEC_NAMES.get(codec, 'an unknown codec')}; "
                 "use snappy, gzip, zstd, brotli or lz4_raw"
             )
         if _int(meta, 5) != rows:
             raise ParquetError(
-                f"is a Parquet file that is damaged: its column {field.name!r} has "
+                f"is a Parquet file that is damaged: its column {field.shown} has "
                 f"{_int(meta, 5):,} values in {rows:,} rows"
             )
         if start < len(PARQUET_MAGIC) or size <= 0 or start + size > self._end or _int(meta, 6) < 0:
             raise ParquetError(
-                f"is a Parquet file that is damaged: its column {field.name!r} is said to take "
+                f"is a Parquet file that is damaged: its column {field.shown} is said to take "
                 f"{size:,} bytes from byte {start:,} on"
             )
         return meta
@@ -227,7 +233,7 @@ def _column(field: Field, raw: pages.RawColumn, rows: int) -> Column:
     try:
         return Column(field.kind.values(raw), which)
     except ValueError as error:
-        raise ParquetError(f"has a column {field.name!r} that is damaged: {error}") from None
+        raise ParquetError(f"has a column {field.shown} that is damaged: {error}") from None
 
 
 def _flat_fields(elements: Sequence[Struct]) -> tuple[list[Field], int]:

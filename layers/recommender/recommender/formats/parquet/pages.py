@@ -14,6 +14,7 @@ from typing import IO, BinaryIO, cast
 
 MOST_MEMORY = 2 << 30
 MOST_SECONDS = 300  # of one processor; a hundred million ratings take ten
+MOST_BYTES_OF_A_COLUMN = 256 << 20  # in a batch: room for a thousand bytes a value
 
 _DECODER = Path(__file__).with_name("page_decoder.py")
 _INHERITED = ("LD_LIBRARY_PATH", "PYTHONHOME")  # nothing else, and so no credentials
@@ -21,6 +22,10 @@ _INHERITED = ("LD_LIBRARY_PATH", "PYTHONHOME")  # nothing else, and so no creden
 
 class PagesError(ValueError):
     """Pages that cannot be decoded; the message says why, often in the library's words."""
+
+
+class DecoderError(RuntimeError):
+    """The process that decodes does not even start, which is no fault of any file."""
 
 
 @dataclass(frozen=True)
@@ -54,7 +59,7 @@ def decode(file: BinaryIO, columns: int) -> Iterator[tuple[int, list[RawColumn]]
 
     Raises:
         PagesError: it is damaged, or needs more memory or time than it may take.
-        RuntimeError: the process does not even start, which is no fault of the file.
+        DecoderError: the process does not even start.
     """
     import subprocess  # only such files need it
 
@@ -73,7 +78,7 @@ def decode(file: BinaryIO, columns: int) -> Iterator[tuple[int, list[RawColumn]]
         try:
             pipe = cast("IO[bytes]", process.stdout)
             if not pipe.read(8):
-                raise RuntimeError(f"the process that decodes Parquet does not start: {command}")
+                raise DecoderError(f"the process that decodes Parquet does not start: {command}")
             yield from _received(pipe, columns)
         finally:
             process.kill()
@@ -95,7 +100,10 @@ def _received_number(pipe: IO[bytes]) -> int:
 
 
 def _received_bytes(pipe: IO[bytes]) -> bytes:
-    return _whole(pipe, _received_number(pipe))
+    size = _received_number(pipe)
+    if size > MOST_BYTES_OF_A_COLUMN:
+        raise PagesError(f"{size:,} bytes of a column come at once")
+    return _whole(pipe, size)
 
 
 def _whole(pipe: IO[bytes], size: int) -> bytes:

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 
-from recommender.errors import MalformedRatingsError
+from recommender.errors import MalformedRatingsError, shown
 from recommender.formats.delimited import first_cells_count, normalised
 from recommender.ratings.detection.kinds import ONE_KIND
 from recommender.ratings.detection.samples import (
@@ -39,7 +39,7 @@ def refuse_matrix(key: str, sample: Sample, delimiter: str, form: RatingForm) ->
     elif len(first) > 1 and numbers_in(first[1:]) == len(first) - 1:
         is_named = normalised(first[0]) in (*COLUMN_NAMES["user"], *COLUMN_NAMES["item"])
         if is_named or (not first[0] and len(first) > len(REQUIRED_COLUMNS)):
-            told = f"a first line of {first[0]!r} and numbers looks like a pivot table"
+            told = f"a first line of {shown(first[0])!r} and numbers looks like a pivot table"
     if told:
         raise MalformedRatingsError(
             key,

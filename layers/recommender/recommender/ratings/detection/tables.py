@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
-from recommender.errors import MalformedRatingsError
+from recommender.errors import MalformedRatingsError, shown
 from recommender.formats.delimited import DELIMITERS
 from recommender.formats.openings import header_at, past_comments, said_separator
 from recommender.ratings.detection.samples import Sample, is_number
@@ -26,7 +26,7 @@ def find_table(key: str, sample: Sample, form: RatingForm) -> tuple[Sample, Rati
     if said:
         if len(sample) == 1:
             raise MalformedRatingsError(
-                key, sample[0][0], f"the file holds nothing but {sample[0][1].strip()!r}"
+                key, sample[0][0], f"the file holds nothing but {shown(sample[0][1].strip())!r}"
             )
         sample = sample[1:]
         form = form if form.separator else replace(form, separator=said)

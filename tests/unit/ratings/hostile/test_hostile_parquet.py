@@ -2,26 +2,34 @@
 
 import gzip
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from pathlib import Path
-from types import MappingProxyType
 
 import pytest
 from recommender.errors import MalformedRatingsError
 from recommender.formats.parquet import pages
-from recommender.formats.parquet.thrift import Written, binary, i32, i64, list_of, struct
+from recommender.formats.parquet.thrift import binary, struct
 
+from testbed.ratings import hostile
 from testbed.ratings.datasets import parse_ratings
+from testbed.ratings.hostile import (
+    BYTE_ARRAY,
+    DELTA_LENGTHS,
+    GZIP,
+    NUMBERS,
+    RLE_DICTIONARY,
+    ROWS,
+    dictionary,
+    ended,
+    page,
+    parquet_of,
+    parquet_of_empty_texts,
+    parquet_of_many_rows,
+    varint,
+)
 
-INT32, BYTE_ARRAY = 1, 6
-PLAIN, DELTA_LENGTHS, RLE_DICTIONARY = 0, 6, 8
-UNCOMPRESSED, GZIP = 0, 2
-NAMES = ("user", "item", "rating")
-ROWS = 10
 SECONDS = 5  # of a processor, the other process included
 MEMORY = 256 << 20
-
-NUMBERS = b"".join(number.to_bytes(4, "little") for number in range(ROWS))
 
 
 @pytest.fixture(autouse=True)
@@ -32,78 +40,14 @@ def _little_memory_and_time(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     assert sum(os.times()[:4]) - begun < SECONDS
 
 
-def varint(number: int) -> bytes:
-    out = bytearray()
-    while number >= 0x80:
-        out.append(number & 0x7F | 0x80)
-        number >>= 7
-    return bytes([*out, number])
-
-
-def page(body: bytes, rows: int = ROWS, encoding: int = PLAIN, size: int | None = None) -> bytes:
-    """A page of values; ``size`` is what it claims to unpack to."""
-    facts = struct({1: i32(rows), 2: i32(encoding), 3: i32(3), 4: i32(3)})
-    head = {1: i32(0), 2: i32(len(body) if size is None else size), 3: i32(len(body))}
-    return struct({**head, 5: facts})[1] + body
-
-
-def dictionary(body: bytes, values: int) -> bytes:
-    facts = struct({1: i32(values), 2: i32(PLAIN)})
-    return struct({1: i32(2), 2: i32(len(body)), 3: i32(len(body)), 7: facts})[1] + body
-
-
-def file_of(
-    chunk: bytes = b"",
-    physical: int = INT32,
-    codec: int = UNCOMPRESSED,
-    groups: int = 1,
-    beside: Mapping[int, Written] = MappingProxyType({}),
-    **claims: int,
-) -> bytes:
-    """A file whose three columns, user, item and rating, are the same bytes.
-
-    Args:
-        beside: further facts of each column chunk.
-        claims: what its footer says otherwise: ``start``, ``packed``, ``unpacked``, ``values``,
-            ``rows``.
-    """
-    chunk = chunk or page(NUMBERS)
-    rows = claims.get("rows", ROWS)
-
-    def column(name: str) -> Written:
-        facts = {
-            1: i32(physical),
-            2: list_of([i32(PLAIN)]),
-            3: list_of([binary(name.encode())]),
-            4: i32(codec),
-            5: i64(claims.get("values", rows)),
-            6: i64(claims.get("unpacked", len(chunk))),
-            7: i64(claims.get("packed", len(chunk))),
-            9: i64(claims.get("start", 4)),
-        }
-        return struct(dict(sorted({2: i64(4), 3: struct(facts), **beside}.items())))
-
-    root = struct({4: binary(b"schema"), 5: i32(len(NAMES))})
-    leaves = [struct({1: i32(physical), 3: i32(0), 4: binary(name.encode())}) for name in NAMES]
-    group = struct({1: list_of([column(name) for name in NAMES]), 2: i64(99), 3: i64(rows)})
-    footer = {1: i32(1), 2: list_of([root, *leaves]), 3: i64(rows * groups)}
-    body = chunk + bytes(2 * len(chunk))  # room for three such columns
-    return ended(b"PAR1" + body, struct({**footer, 4: list_of([group] * groups)})[1])
-
-
-def ended(body: bytes, footer: bytes) -> bytes:
-    return body + footer + len(footer).to_bytes(4, "little") + b"PAR1"
-
-
 def reason_of(data: bytes) -> str:
     with pytest.raises(MalformedRatingsError) as caught:
         parse_ratings("ratings/films/hostile.parquet", data, 1.0)
-    assert caught.value.reason.startswith("the file ")
     return caught.value.reason
 
 
 def test_a_file_that_is_as_it_says_is_read() -> None:
-    found, rejects = parse_ratings("a.parquet", file_of(), 0.0)
+    found, rejects = parse_ratings("a.parquet", parquet_of(), 0.0)
     assert (list(found.users), rejects) == ([str(n) for n in range(ROWS)], [])
 
 
@@ -128,7 +72,7 @@ def test_a_file_that_is_as_it_says_is_read() -> None:
     ],
 )
 def test_a_footer_that_cannot_be_true_is_refused(claims: dict[str, int], words: str) -> None:
-    assert words in reason_of(file_of(**claims))
+    assert words in reason_of(parquet_of(**claims))
 
 
 @pytest.mark.parametrize(
@@ -148,28 +92,39 @@ def test_a_footer_that_would_fill_the_memory_is_refused(footer: bytes, words: st
 
 def test_a_page_that_unpacks_to_gigabytes_ends_its_own_process() -> None:
     bomb = gzip.compress(bytes(64 << 20)) * 64
-    told = reason_of(file_of(page(bomb, size=40), codec=GZIP))
+    told = reason_of(parquet_of(page(bomb, size=40), codec=GZIP))
     assert "out of memory" in told or "more memory or time than they may take" in told
+
+
+@pytest.mark.parametrize("name", hostile.PARQUET)
+def test_a_small_file_that_asks_for_much_is_refused(name: str) -> None:
+    assert reason_of(hostile.PARQUET[name]())
+
+
+def test_millions_of_rows_that_cannot_be_used_are_counted_by_their_values() -> None:
+    """Each by itself they would take minutes, and the file is one of 47 KB."""
+    told = reason_of(parquet_of_empty_texts(4_000_000))
+    assert "none of the 4,000,000 rows can be used; this first one rating is empty" in told
 
 
 @pytest.mark.parametrize("size", [(1 << 31) - 1, -5])
 def test_a_page_that_claims_to_unpack_to_gigabytes_is_refused(size: int) -> None:
-    assert "damaged: " in reason_of(file_of(page(gzip.compress(NUMBERS), size=size), codec=GZIP))
+    assert "damaged: " in reason_of(parquet_of(page(gzip.compress(NUMBERS), size=size), codec=GZIP))
 
 
 @pytest.mark.parametrize("count", [1 << 28, 1 << 40, (1 << 63) - 1])
 def test_deltas_of_more_lengths_than_there_is_memory_are_refused(count: int) -> None:
     lengths = varint(128) + varint(4) + varint(count) + b"\0"
-    told = reason_of(file_of(page(lengths, encoding=DELTA_LENGTHS), physical=BYTE_ARRAY))
+    told = reason_of(parquet_of(page(lengths, encoding=DELTA_LENGTHS), physical=BYTE_ARRAY))
     assert "damaged: " in told
 
 
 def test_a_dictionary_of_more_values_than_it_has_is_refused() -> None:
     pair = dictionary(NUMBERS, (1 << 31) - 1) + page(b"\x04\x14\0\0", encoding=RLE_DICTIONARY)
-    assert "damaged: " in reason_of(file_of(pair))
+    assert "damaged: " in reason_of(parquet_of(pair))
     text = (3).to_bytes(4, "little") + b"abc"
     pair = dictionary(text, (1 << 31) - 1) + page(b"\x01\x14\0", encoding=RLE_DICTIONARY)
-    assert "damaged: " in reason_of(file_of(pair, physical=BYTE_ARRAY))
+    assert "damaged: " in reason_of(parquet_of(pair, physical=BYTE_ARRAY))
 
 
 def test_a_long_text_that_stands_for_many_rows_is_refused() -> None:
@@ -177,27 +132,25 @@ def test_a_long_text_that_stands_for_many_rows_is_refused() -> None:
     rows = 1_000_000
     run = b"\x01" + varint(rows << 1) + b"\0"
     pair = dictionary(text, 1) + page(run, rows, RLE_DICTIONARY)
-    assert "damaged: " in reason_of(file_of(pair, physical=BYTE_ARRAY, rows=rows))
+    assert "damaged: " in reason_of(parquet_of(pair, physical=BYTE_ARRAY, rows=rows))
 
 
 def test_many_equal_rows_in_few_bytes_are_no_harm() -> None:
     rows = 1_000_000
-    run = b"\x01" + varint(rows << 1) + b"\0"
-    pair = dictionary((7).to_bytes(4, "little"), 1) + page(run, rows, RLE_DICTIONARY)
-    found, _ = parse_ratings("a.parquet", file_of(pair, rows=rows), 0.0)
+    found, _ = parse_ratings("a.parquet", parquet_of_many_rows(rows), 0.0)
     assert (len(found), found.users.names, float(found.values.sum())) == (rows, ("7",), 7.0 * rows)
 
 
 @pytest.mark.parametrize("index", [b"\x04\x14\x0f", b"\xff\x14\x01", b""])
 def test_what_points_behind_the_end_of_a_dictionary_is_refused(index: bytes) -> None:
     pair = dictionary(NUMBERS, ROWS) + page(index, encoding=RLE_DICTIONARY)
-    assert "damaged: " in reason_of(file_of(pair))
+    assert "damaged: " in reason_of(parquet_of(pair))
 
 
 def test_chunks_that_are_elsewhere_or_encrypted_are_named() -> None:
     elsewhere = {1: binary(b"part-0.parquet")}
-    assert "only an index of other Parquet files" in reason_of(file_of(beside=elsewhere))
-    assert "'user' that is encrypted" in reason_of(file_of(beside={8: struct({})}))
+    assert "only an index of other Parquet files" in reason_of(parquet_of(beside=elsewhere))
+    assert "'user' that is encrypted" in reason_of(parquet_of(beside={8: struct({})}))
 
 
 def test_the_process_that_decodes_knows_no_secrets(
@@ -210,7 +163,7 @@ def test_the_process_that_decodes_knows_no_secrets(
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "secret")
     monkeypatch.setattr(pages.sys, "executable", str(program))
     with pytest.raises(RuntimeError, match="does not start"):
-        parse_ratings("a.parquet", file_of(), 0.0)
+        parse_ratings("a.parquet", parquet_of(), 0.0)
     told = (tmp_path / "told").read_text()
     assert "PYTHONPATH" in told
     assert "AWS" not in told

@@ -109,6 +109,16 @@ def blank_start(size: int) -> bytes:
     return b"\n" * size + b"1,2,3\n"
 
 
+def long_number(size: int) -> bytes:
+    """A row whose rating is very many digits, and in the end none."""
+    return _HEADER + b"1,2,3\n" * 9 + b"1,2," + b"1" * size + b"x\n"
+
+
+def long_opening(size: int) -> bytes:
+    """A first line that looks as if it named the separator, for as long as it can."""
+    return b"sep=," + b"\t" * min(size // 12, 200_000) + b"x\n" + _HEADER + b"1,2,3\n"
+
+
 def bad_rows(size: int) -> bytes:
     """Rows of which none can be used, each for a reason of its own."""
     return _HEADER + b"".join(b"1,2,x%09d\n" % number for number in range(size // 15))
@@ -126,7 +136,7 @@ TEXTS: Mapping[str, Callable[[int], bytes]] = MappingProxyType(
             *(unpaired_marks, marks_that_close_late, marks_that_never_close, lone_mark),
             *(members, members_of_a_byte, wide_header, wide_header_of_names, wide_rows),
             *(wide_rows_of_nothing, json_keys, json_shapes, json_depth),
-            *(blank_start, bad_rows, empty_cells),
+            *(blank_start, long_number, long_opening, bad_rows, empty_cells),
         )
     }
 )

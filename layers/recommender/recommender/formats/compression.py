@@ -25,6 +25,7 @@ Bytes = bytes | memoryview
 
 _CHUNK = 1 << 20
 _FIRST_CHUNK = 1 << 12  # of a member: what it leaves over is copied, and may be members of 20 bytes
+_MOST_AT_ONCE = 1 << 18
 _ZIP_MAGIC = b"PK\x03\x04"
 _TOO_LARGE = (
     "this is {} that unpacks to more than {:,} bytes; at most "
@@ -42,13 +43,16 @@ class _Member(Protocol):
     def eof(self) -> bool: ...
 
     @property
+    def needs_input(self) -> bool: ...
+
+    @property
     def unused_data(self) -> bytes: ...
 
     def decompress(self, data: Bytes, max_length: int, /) -> bytes: ...
 
 
 class _Gzip:
-    """A member of a gzip file, with the ways of the other two: it keeps what it did not take."""
+    """A member of a gzip file, with the ways of the others: it keeps what it did not take."""
 
     def __init__(self) -> None:
         self._member = zlib.decompressobj(wbits=31)
@@ -58,12 +62,15 @@ class _Gzip:
         return self._member.eof
 
     @property
+    def needs_input(self) -> bool:
+        return not self._member.unconsumed_tail
+
+    @property
     def unused_data(self) -> bytes:
         return self._member.unused_data
 
     def decompress(self, data: Bytes, max_length: int, /) -> bytes:
-        tail = self._member.unconsumed_tail
-        return self._member.decompress(tail + data if tail else data, max_length)
+        return self._member.decompress(self._member.unconsumed_tail or data, max_length)
 
 
 class _Zstd:
@@ -82,6 +89,10 @@ class _Zstd:
     @property
     def eof(self) -> bool:
         return bool(self._member.eof)
+
+    @property
+    def needs_input(self) -> bool:
+        return bool(self._member.needs_input)
 
     @property
     def unused_data(self) -> bytes:
@@ -228,13 +239,14 @@ class _Stream:
     def _piece(self) -> tuple[bytes, bool]:
         """Undo some more of the member at hand; say whether it has ended."""
         assert self._member is not None  # noqa: S101 - for mypy: the caller began one
-        packed = self._packed[self._at : self._at + self._size]
+        size = self._size if self._member.needs_input else 0
+        packed = self._packed[self._at : self._at + size]
         try:
             piece = self._member.decompress(packed, _CHUNK)
         except (zlib.error, lzma.LZMAError, OSError):
             raise self._refuse(1, f"this is {self._kind.noun} that is damaged") from None
         self._at += len(packed)
-        self._size = min(2 * self._size, _CHUNK)
+        self._size = min(2 * self._size, _MOST_AT_ONCE)
         self._given += len(piece)
         allowed = _allowed(self._taken)
         if self._given > allowed:

@@ -10,7 +10,7 @@ Numbered = Sequence[tuple[int, str]]
 """Lines that are not blank, each with its number."""
 
 _MOST_LINES_BEFORE = 30
-_SEPARATOR_LINE = re.compile(r'"?sep=(::|\\t|[^\w\s"]|\t)"?[,;\t]*\s*', re.IGNORECASE)
+_SEPARATOR_LINE = re.compile(r'"?sep=(::|\\t|[^\w\s"]|\t)"?[,;\s]*', re.IGNORECASE)
 
 
 def said_separator(line: str) -> str:

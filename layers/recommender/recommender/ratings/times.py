@@ -36,7 +36,7 @@ _UNITS = (
     ("microseconds", _BEYOND * 10**6, 10**3),
     ("nanoseconds", 1 << 64, 1),
 )
-_NUMBER = re.compile(r"[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d{1,3})?", re.ASCII)
+_NUMBER = re.compile(r"[+-]?(?:\d+(?:\.\d*)?|\.\d+)(?:[eE][+-]?\d{1,3})?", re.ASCII)
 _LETTERS, _DIGIT = re.compile(r"[^\W\d_]+"), re.compile(r"\d")
 _EXACT = float((1 << 63) - 1024)  # the greatest float64 that int64 holds
 _MOST_CHARACTERS = 64

@@ -60,12 +60,8 @@ class RatingFiles:
         self.rows, self.kind = RunRows(), Kind(config)
         self.refused: list[Refused] = []
         self.without_rows: list[tuple[SnapshotFile, MalformedRatingsError]] = []
-        self._bucket, self._artifacts, self._catalog = (
-            ratings_bucket,
-            artifacts_bucket,
-            snapshot.catalog,
-        )
-        self._execution, self._config = execution, config
+        self._bucket, self._artifacts = ratings_bucket, artifacts_bucket
+        self._catalog, self._execution, self._config = snapshot.catalog, execution, config
         self._files = snapshot.rating_files()
         self._usable = self._rows = 0
         self._taken, self._total = 0, sum(file.size for file in self._files)
@@ -79,8 +75,9 @@ class RatingFiles:
                 that the next run can do without them.
             NoRoomError: all of them together are too much, and no single one is.
         """
+        reading = self._config.reading()
         names = {
-            file.identity: snapshots.name_of_reading(self._catalog, file, self._config.reading())
+            file.identity: snapshots.name_of_reading(self._catalog, file, reading)
             for file in self._files
         }
         notes = ReadingNotes(self._artifacts, self._catalog, self._files, names)

@@ -164,6 +164,26 @@ def test_aborted_run(serving: Catalog) -> None:
     assert status_of(serving, job) == "Stopped"
 
 
+@pytest.mark.parametrize("state", ["Encode ratings", "Evaluate model", "Wait for endpoint"])
+def test_aborted_anywhere(new_catalog: Callable[..., Catalog], state: str) -> None:
+    """The smaller, live part of the campaign of ``tests/chaos``."""
+    catalog = new_catalog("aborted-" + state.split()[-1])
+    catalog.configure()
+    catalog.put("ratings.tsv", planted())
+    catalog.settle(1)
+    catalog.configure(top_n=7)
+    arn = catalog.wait_for_state(state, run=2)
+    catalog.stack.client("stepfunctions").stop_execution(executionArn=arn)
+    the_next_run_works(catalog)
+    status, model = catalog.call("model")
+    run_id = catalog.pointer()["runId"]
+    assert (status, model["runId"]) == (200, run_id)
+    assert catalog.predict(("1", "2"))[1]["model_version"] == run_id
+    variants = catalog.endpoint()["ProductionVariants"]
+    assert [one["VariantName"] for one in variants] == [run_id]
+    assert "owner" not in catalog.lease()
+
+
 def test_mistaken_config(serving: Catalog, notices: Notices) -> None:
     before = serving.pointer()
     serving.put("config.json", b'{"top_n": "many"}', folder="catalogs")

@@ -13,6 +13,8 @@
 
 from collections.abc import Mapping
 
+MACHINE_STOPPED = "InternalServerError: the machine stopped"
+"""Why a job failed whose work ended with the process that did it."""
 MAX_REASON = 1024
 """Length of ``FailureReason`` in the service model, in characters."""
 

@@ -39,7 +39,8 @@ class Tags:
             merged = record.tags | tags_of(request["Tags"])
             if len(merged) > MAX_TAGS:
                 raise ServiceError("ResourceLimitExceeded", f"More than {MAX_TAGS} tags.")
-            record.tags = merged
+            with self._registry.changing(record):
+                record.tags = merged
             return {"Tags": _as_list(merged)}
 
     def list(self, request: Mapping[str, str], _: Caller) -> dict[str, object]:
@@ -52,7 +53,8 @@ class Tags:
         with self._registry.lock:
             record = self._registry.tagged(request["ResourceArn"])
             gone = set(request["TagKeys"])
-            record.tags = {key: value for key, value in record.tags.items() if key not in gone}
+            with self._registry.changing(record):
+                record.tags = {key: value for key, value in record.tags.items() if key not in gone}
         return {}
 
 

@@ -2,9 +2,10 @@
 
 import threading
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from local.sagemaker.containers.machinery import Machinery
 from local.sagemaker.faults import InvocationError
@@ -17,6 +18,23 @@ if TYPE_CHECKING:
 
 DRAIN_TIMEOUT = 65.0
 """Seconds to wait for requests in flight: longer than the longest invocation."""
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What is to be served: a configuration and its models as they were when it was asked for.
+
+    Both may be deleted later; the endpoint goes on, over the end of this process too.
+    """
+
+    config: EndpointConfig
+    models: dict[str, Model]
+
+    @classmethod
+    def restored(cls, kept: Mapping[str, Any]) -> "Plan":
+        """The plan whose fields these are."""
+        models = {name: Model.restored(model) for name, model in kept["models"].items()}
+        return cls(EndpointConfig.restored(kept["config"]), models)
 
 
 @dataclass
@@ -69,17 +87,21 @@ class Deployment:
     also switches deployments, and none can come in after its successor took over.
     """
 
-    config_name: str
+    plan: Plan
     variants: list[Variant]
     started: float = field(default_factory=time.time)
     _inside: int = 0
     _changed: threading.Condition = field(default_factory=threading.Condition)
 
+    @property
+    def config_name(self) -> str:
+        """The endpoint configuration's name."""
+        return self.plan.config.name
+
     @classmethod
     def prepare(
         cls,
-        config: EndpointConfig,
-        models: dict[str, Model],
+        plan: Plan,
         folder: Path,
         log_group: str,
         machinery: Machinery,
@@ -87,20 +109,19 @@ class Deployment:
         """Describe the processes; nothing is started.
 
         Args:
-            config: the endpoint configuration, as it is now.
-            models: its models by name, as they are now (both may be deleted later).
+            plan: what they serve.
             folder: where the processes get their disks, and beside it their logs.
             log_group: the CloudWatch log group of the endpoint.
             machinery: the server's shared parts.
         """
         variants: list[Variant] = []
-        for variant in config.variants:
-            model = models[variant["ModelName"]]
+        for variant in plan.config.variants:
+            model = plan.models[variant["ModelName"]]
             name = variant["VariantName"]
             log = folder.with_name(f"{folder.name}-{name}.log")
             server = ModelServer(name, model, folder / name, log, log_group, machinery)
             variants.append(Variant(variant, model, server, time.time()))
-        return cls(config.name, variants)
+        return cls(plan, variants)
 
     def bring_up(self) -> None:
         """Start every process and wait until each answers pings.

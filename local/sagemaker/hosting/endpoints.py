@@ -5,22 +5,26 @@ import logging
 import threading
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from local.sagemaker.account.listing import page
+from local.sagemaker.account.records_file import not_kept
 from local.sagemaker.account.registry import Caller, Record, Registry
 from local.sagemaker.account.tags import tags_of
 from local.sagemaker.containers.machinery import Machinery
 from local.sagemaker.containers.processes import ClosingError
 from local.sagemaker.faults import InvocationError, JobError, ModelError, ValidationError
-from local.sagemaker.hosting.deployment import Deployment
+from local.sagemaker.hosting.deployment import Deployment, Plan
 from local.sagemaker.hosting.endpoint_configs import EndpointConfigs
 from local.sagemaker.hosting.model_server import ContainerAnswer, NoAnswerError
 from local.sagemaker.hosting.models import Models
 
 if TYPE_CHECKING:
+    from typing import Self
+
     from mypy_boto3_sagemaker.type_defs import (
         CreateEndpointInputTypeDef,
         DeploymentConfigUnionTypeDef,
@@ -30,20 +34,55 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 LOG_GROUP = "/aws/sagemaker/Endpoints"
-_CHANGING = ("Creating", "Updating", "Deleting")
+_CHANGING = ("Creating", "Updating", "SystemUpdating", "Deleting")
 _MAX_ORIGINAL = 2_000
 
 
 @dataclass
 class Endpoint(Record):
-    """An endpoint. Change it under the registry's lock."""
+    """An endpoint. Change it in the registry's ``changing``.
+
+    Attributes:
+        served: the plan of ``serving``, and after a restart of what is to serve again.
+        wanted: the plan of ``pending``.
+    """
 
     config_name: str
     status: str = "Creating"
     failure_reason: str | None = None
-    serving: Deployment | None = None
-    pending: Deployment | None = None
     last_deployment: "DeploymentConfigUnionTypeDef | None" = None
+    served: Plan | None = None
+    wanted: Plan | None = None
+    serving: Deployment | None = field(default=None, metadata=not_kept)
+    pending: Deployment | None = field(default=None, metadata=not_kept)
+
+    @classmethod
+    def restored(cls, kept: Mapping[str, Any]) -> "Self":
+        """The endpoint whose kept fields these are; nothing serves yet."""
+        plans = {
+            name: Plan.restored(kept[name]) if kept[name] is not None else None
+            for name in ("served", "wanted")
+        }
+        return cls(**{**kept, **plans})
+
+    def await_deployment(self, deployment: Deployment) -> None:
+        """Take up what is to serve next."""
+        self.pending, self.wanted = deployment, deployment.plan
+
+    def serve(self, deployment: Deployment) -> None:
+        """Serve what was prepared, in the place of anything before."""
+        self.serving, self.served = deployment, deployment.plan
+        self.config_name, self.failure_reason = deployment.config_name, None
+
+    def settle(self, deployment: Deployment) -> None:
+        """Take the status that follows when a deployment came up, or did not."""
+        if self.pending is deployment:
+            self.pending, self.wanted = None, None
+        if self.pending is None:
+            self.status = "InService" if self.serving is not None else "Failed"
+        else:
+            self.status = "Updating" if self.serving is not None else "Creating"
+        self.modified = time.time()
 
     def description(self) -> dict[str, object]:
         """The answer of DescribeEndpoint. The configuration is the one that serves."""
@@ -92,7 +131,7 @@ class Endpoints:
         machinery: Machinery,
         folder: Path,
     ) -> None:
-        self._lock = registry.lock
+        self._registry, self._lock = registry, registry.lock
         self._endpoints = registry.table(Endpoint)
         self._models, self._configs = models, configs
         self._machinery, self._folder = machinery, folder
@@ -106,10 +145,10 @@ class Endpoints:
         """
         name = request["EndpointName"]
         config_name = request["EndpointConfigName"]
-        deployment = self._prepare(name, config_name, caller)
+        deployment = self._prepare(name, self._plan(config_name, caller))
         tags = tags_of(request.get("Tags", ()))
         endpoint = Endpoint(name, caller.arn("endpoint", name), config_name, tags=tags)
-        endpoint.pending = deployment
+        endpoint.await_deployment(deployment)
         endpoint.last_deployment = request.get("DeploymentConfig")
         if not self._endpoints.add(endpoint):
             raise ValidationError(f'Cannot create already existing endpoint "{endpoint.arn}".')
@@ -123,16 +162,18 @@ class Endpoints:
             ValidationError: there is no such endpoint, configuration or model, or the endpoint is
                 changing already.
         """
-        deployment = self._prepare(request["EndpointName"], request["EndpointConfigName"], caller)
+        plan = self._plan(request["EndpointConfigName"], caller)
+        deployment = self._prepare(request["EndpointName"], plan)
         with self._lock:
             endpoint = self._find_settled(request["EndpointName"], caller)
             if endpoint.serving is None:
                 raise ValidationError(
                     f'Cannot update endpoint "{endpoint.arn}" in status {endpoint.status}.'
                 )
-            endpoint.status, endpoint.modified = "Updating", time.time()
-            endpoint.pending = deployment
-            endpoint.last_deployment = request.get("DeploymentConfig")
+            with self._registry.changing(endpoint):
+                endpoint.status, endpoint.modified = "Updating", time.time()
+                endpoint.await_deployment(deployment)
+                endpoint.last_deployment = request.get("DeploymentConfig")
         self._later(lambda: self._bring_up(endpoint, deployment))
         return {"EndpointArn": endpoint.arn}
 
@@ -144,8 +185,9 @@ class Endpoints:
         """
         with self._lock:
             endpoint = self._find_settled(request["EndpointName"], caller)
-            retired, endpoint.serving = endpoint.serving, None
-            endpoint.status, endpoint.modified = "Deleting", time.time()
+            with self._registry.changing(endpoint):
+                retired, endpoint.serving = endpoint.serving, None
+                endpoint.status, endpoint.modified = "Deleting", time.time()
 
         def finish() -> None:
             if retired is not None:
@@ -224,45 +266,71 @@ class Endpoints:
                     for variant in deployment.variants if deployment is not None else ():
                         variant.server.hang_up()
 
-    def _prepare(self, name: str, config_name: str, caller: Caller) -> Deployment:
+    def resume(self) -> None:
+        """Go on, in the background, with what an earlier process did not end.
+
+        What was in service comes back, a change goes on to its end, a deletion is ended.
+        """
+        for endpoint in self._endpoints.all():
+            if endpoint.status == "Deleting":
+                self._endpoints.remove(endpoint.name)
+            elif endpoint.served is not None or endpoint.wanted is not None:
+                # Its kept status stays, so that another end of this process changes nothing.
+                endpoint.status = "SystemUpdating" if endpoint.served is not None else "Creating"
+                self._later(partial(self._resume, endpoint))
+
+    def _resume(self, endpoint: Endpoint) -> None:
+        wanted: Deployment | None = None
+        if endpoint.wanted is not None:
+            wanted = self._prepare(endpoint.name, endpoint.wanted)
+            with self._lock:
+                endpoint.await_deployment(wanted)
+        if endpoint.served is not None:
+            self._bring_up(endpoint, self._prepare(endpoint.name, endpoint.served))
+        if wanted is not None:
+            self._bring_up(endpoint, wanted)
+
+    def _plan(self, config_name: str, caller: Caller) -> Plan:
         config = self._configs.find(config_name, caller)
         names = [variant["ModelName"] for variant in config.variants]
-        models = {model: self._models.find(model, caller) for model in names}
-        folder = self._folder / name / f"{next(self._numbers):04d}-{config_name}"
-        group = f"{LOG_GROUP}/{name}"
-        return Deployment.prepare(config, models, folder, group, self._machinery)
+        return Plan(config, {name: self._models.find(name, caller) for name in names})
+
+    def _prepare(self, name: str, plan: Plan) -> Deployment:
+        folder = self._folder / name / f"{next(self._numbers):04d}-{plan.config.name}"
+        return Deployment.prepare(plan, folder, f"{LOG_GROUP}/{name}", self._machinery)
 
     def _bring_up(self, endpoint: Endpoint, deployment: Deployment) -> None:
         """Start the new processes, switch to them, retire the old; or keep the old and say why."""
         try:
             deployment.bring_up()
         except ClosingError:
-            self._keep(endpoint, "the local SageMaker was stopped")
+            logger.info("endpoint %s goes on when the local SageMaker does", endpoint.name)
         except JobError as error:
-            self._keep(endpoint, error.reason)
+            self._keep(endpoint, deployment, error.reason)
             deployment.retire()
         except Exception as error:
             logger.exception("endpoint %s", endpoint.name)
-            self._keep(endpoint, f"InternalServerError: {type(error).__name__}: {error}")
+            reason = f"InternalServerError: {type(error).__name__}: {error}"
+            self._keep(endpoint, deployment, reason)
             deployment.retire()
         else:
             self._switch(endpoint, deployment)
 
-    def _keep(self, endpoint: Endpoint, reason: str) -> None:
+    def _keep(self, endpoint: Endpoint, failed: Deployment, reason: str) -> None:
         """Go on with what served before, if anything did."""
-        with self._lock:
+        if self._machinery.processes.closing:  # that is why, and the next start goes on
+            return
+        with self._registry.changing(endpoint):
             endpoint.failure_reason = reason
-            endpoint.status = "InService" if endpoint.serving is not None else "Failed"
-            endpoint.pending, endpoint.modified = None, time.time()
+            endpoint.settle(failed)
         logger.warning("endpoint %s: %s", endpoint.name, reason)
 
     def _switch(self, endpoint: Endpoint, deployment: Deployment) -> None:
         """From one request to the next, serve the new deployment; then end the old one."""
-        with self._lock:
-            retired, endpoint.serving = endpoint.serving, deployment
-            endpoint.config_name = deployment.config_name
-            endpoint.status, endpoint.failure_reason = "InService", None
-            endpoint.pending, endpoint.modified = None, time.time()
+        with self._registry.changing(endpoint):
+            retired = endpoint.serving
+            endpoint.serve(deployment)
+            endpoint.settle(deployment)
         logger.info("endpoint %s serves %s", endpoint.name, deployment.config_name)
         if retired is not None:
             retired.retire()

@@ -6,7 +6,7 @@ from typing import ClassVar, Generic, TypeVar
 
 from local.sagemaker.account.listing import page
 from local.sagemaker.account.registry import Caller, Registry
-from local.sagemaker.faults import ResourceInUseError, ValidationError
+from local.sagemaker.faults import MACHINE_STOPPED, ResourceInUseError, ValidationError
 from local.sagemaker.jobs.job import JobT
 from local.sagemaker.jobs.run import Runner
 
@@ -17,7 +17,7 @@ class JobOperations(ABC, Generic[JobT, RequestT]):
     """Create*Job and its companions, for jobs of one kind.
 
     Args:
-        registry: the account.
+        registry: the account. Jobs that were at work when an earlier process ended have failed.
         job: the kind's record.
         runner: does the work of each job.
     """
@@ -30,10 +30,14 @@ class JobOperations(ABC, Generic[JobT, RequestT]):
     """The order of lists that are not asked for another."""
 
     def __init__(self, registry: Registry, job: type[JobT], runner: Runner[JobT]) -> None:
-        self._lock = registry.lock
+        self._registry, self._lock = registry, registry.lock
         self._jobs = registry.table(job)
         self._runner = runner
         self._kind, self._prefix = job.kind, f"{job.kind.capitalize()}Job"
+        for left in self._jobs.all():
+            if left.status in ("InProgress", "Stopping"):
+                with registry.changing(left):
+                    left.give_up(MACHINE_STOPPED)
 
     @abstractmethod
     def new_job(self, request: RequestT, caller: Caller) -> JobT:
@@ -81,7 +85,8 @@ class JobOperations(ABC, Generic[JobT, RequestT]):
         with self._lock:
             job = self._find(request)
             if job.status == "InProgress":
-                job.begin_stopping()
+                with self._registry.changing(job):
+                    job.begin_stopping()
                 job.stop_asked.set()
             elif job.status != "Stopping":
                 raise ValidationError(

@@ -6,9 +6,10 @@ from abc import ABC, abstractmethod
 from pathlib import Path
 from typing import Generic
 
+from local.sagemaker.account.registry import Registry
 from local.sagemaker.containers.machinery import Machinery
 from local.sagemaker.containers.processes import ClosingError
-from local.sagemaker.faults import JobError
+from local.sagemaker.faults import MACHINE_STOPPED, JobError
 from local.sagemaker.jobs.job import JobT
 
 logger = logging.getLogger(__name__)
@@ -21,14 +22,12 @@ class Run(ABC, Generic[JobT]):
         job: whose.
         folder: its disk and its log.
         machinery: what containers are run with.
-        lock: the registry's, for changes of the job.
+        registry: the account, for changes of the job.
     """
 
-    def __init__(
-        self, job: JobT, folder: Path, machinery: Machinery, lock: threading.RLock
-    ) -> None:
+    def __init__(self, job: JobT, folder: Path, machinery: Machinery, registry: Registry) -> None:
         self._job, self._folder = job, folder
-        self._machinery, self._lock = machinery, lock
+        self._machinery, self._registry = machinery, registry
 
     def run(self) -> None:
         """Bring the job to a terminal status, whatever happens."""
@@ -61,7 +60,7 @@ class Run(ABC, Generic[JobT]):
         try:
             self._work()
         except ClosingError:
-            return "InternalServerError: the local SageMaker was stopped"
+            return MACHINE_STOPPED
         except JobError as error:
             return error.reason
         except Exception as error:
@@ -77,16 +76,16 @@ class Runner(Generic[JobT]):
         run: the work of the kind.
         folder: of all jobs of the kind.
         machinery: what containers are run with.
-        lock: the registry's.
+        registry: the account.
     """
 
     def __init__(
-        self, run: type[Run[JobT]], folder: Path, machinery: Machinery, lock: threading.RLock
+        self, run: type[Run[JobT]], folder: Path, machinery: Machinery, registry: Registry
     ) -> None:
         self._run, self._folder = run, folder
-        self._machinery, self._lock = machinery, lock
+        self._machinery, self._registry = machinery, registry
 
     def start(self, job: JobT) -> None:
         """Begin the job's work."""
-        work = self._run(job, self._folder / job.name, self._machinery, self._lock).run
+        work = self._run(job, self._folder / job.name, self._machinery, self._registry).run
         threading.Thread(target=work, name=f"{job.kind}-{job.name}", daemon=True).start()

@@ -9,6 +9,7 @@ from urllib.parse import unquote
 
 from local.sagemaker.account.registry import Caller, Registry
 from local.sagemaker.account.tags import Tags
+from local.sagemaker.containers.disks import give_back
 from local.sagemaker.containers.images import Containers
 from local.sagemaker.containers.logs import LogShipping
 from local.sagemaker.containers.machinery import Machinery
@@ -42,7 +43,8 @@ class LocalSageMaker:
     """The control plane and the runtime of one account.
 
     Args:
-        state: the folder for logs and the disks of jobs and endpoints.
+        state: the folder for what there is, logs, and the disks of jobs and endpoints. What an
+            earlier process left there is there again.
         account: twelve digits for ARNs.
         containers: runs images; the default runs them with this interpreter.
     """
@@ -53,18 +55,19 @@ class LocalSageMaker:
         self._account = account
         self._processes = Processes()
         self._storage = Storage()
-        registry = Registry()
+        self._folders = [state / name for name in ("endpoints", "training", "transforms")]
+        endpoints, trained, transformed = self._folders
+        self._give_disks_back()  # those of a process that had no time to
+        registry = Registry(state / "registry.sqlite")
         machinery = Machinery(
             self._storage, self._processes, containers or Containers(), LogShipping()
         )
         models = Models(registry, self._storage)
         configs = EndpointConfigs(registry, models)
-        self._endpoints = Endpoints(registry, models, configs, machinery, state / "endpoints")
-        training = TrainingJobs(
-            registry, Runner(TrainingRun, state / "training", machinery, registry.lock)
-        )
+        self._endpoints = Endpoints(registry, models, configs, machinery, endpoints)
+        training = TrainingJobs(registry, Runner(TrainingRun, trained, machinery, registry))
         transforms = TransformJobs(
-            registry, models, Runner(TransformRun, state / "transforms", machinery, registry.lock)
+            registry, models, Runner(TransformRun, transformed, machinery, registry)
         )
         tags = Tags(registry)
         self._operations: dict[str, _Operation] = {
@@ -95,14 +98,20 @@ class LocalSageMaker:
         }
 
     def warm_up(self) -> None:
-        """Do what the first job would otherwise wait for."""
+        """Do what the first job would otherwise wait for, and bring back what served."""
         self._storage.connect()
         read_request("ListTrainingJobs", b"")
+        self._endpoints.resume()
 
     def close(self) -> None:
         """Stop every job and endpoint."""
         self._endpoints.hang_up()
         self._processes.close()
+        self._give_disks_back()
+
+    def _give_disks_back(self) -> None:
+        for folder in self._folders:
+            give_back(folder)
 
     def __call__(self, call: Call) -> Answer:
         """Answer one HTTP request."""

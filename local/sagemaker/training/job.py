@@ -1,8 +1,9 @@
 """A training job as the API describes it: its status, its story, its metrics."""
 
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from local.sagemaker.account.answers import present, said_back
 from local.sagemaker.account.registry import Caller
@@ -11,6 +12,8 @@ from local.sagemaker.storage.s3 import Location
 from local.sagemaker.training.metrics import Metric
 
 if TYPE_CHECKING:
+    from typing import Self
+
     from mypy_boto3_sagemaker.type_defs import CreateTrainingJobRequestTypeDef
 
 DEFAULT_MAX_RUNTIME = 86_400
@@ -47,7 +50,7 @@ class Transition:
 
 @dataclass
 class TrainingJob(Job):
-    """A training job. Change it under the registry's lock, with its methods."""
+    """A training job. Change it in the registry's ``changing``, with its methods."""
 
     kind: ClassVar[str] = "training"
 
@@ -56,6 +59,16 @@ class TrainingJob(Job):
     secondary: str = "Starting"
     transitions: list[Transition] = field(default_factory=list)
     metrics: list[Metric] = field(default_factory=list)
+
+    @classmethod
+    def restored(cls, kept: Mapping[str, Any]) -> "Self":
+        """The job whose kept fields these are."""
+        parts = {
+            "caller": Caller(**kept["caller"]),
+            "transitions": [Transition(**one) for one in kept["transitions"]],
+            "metrics": [Metric(**one) for one in kept["metrics"]],
+        }
+        return cls(**{**kept, **parts})
 
     @property
     def artifact(self) -> Location:
@@ -81,6 +94,14 @@ class TrainingJob(Job):
         """Go into the status ``Stopping``, the secondary one too."""
         super().begin_stopping()
         self.enter("Stopping", "Stopping the training job")
+
+    def give_up(self, reason: str) -> None:
+        """End ``Stopped`` if that was asked, else ``Failed``."""
+        if self.status == "Stopping":
+            self.end("Stopped", "Stopped", "Training job stopped")
+        else:
+            self.failure_reason = reason
+            self.end("Failed", "Failed", "Training job failed")
 
     def end(self, status: str, secondary: str, message: str) -> None:
         """Reach a terminal status."""

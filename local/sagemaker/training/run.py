@@ -4,12 +4,12 @@ import contextlib
 import json
 import math
 import shutil
-import threading
 import time
 from collections.abc import Mapping
 from pathlib import Path
 
 from local.sagemaker.account.answers import said_back
+from local.sagemaker.account.registry import Registry
 from local.sagemaker.containers.machinery import Machinery
 from local.sagemaker.containers.processes import Child, ClosingError
 from local.sagemaker.faults import MAX_REASON, JobError
@@ -28,9 +28,9 @@ class TrainingRun(Run[TrainingJob]):
     """One job's work."""
 
     def __init__(
-        self, job: TrainingJob, folder: Path, machinery: Machinery, lock: threading.RLock
+        self, job: TrainingJob, folder: Path, machinery: Machinery, registry: Registry
     ) -> None:
-        super().__init__(job, folder, machinery, lock)
+        super().__init__(job, folder, machinery, registry)
         self._opt_ml = folder / "opt" / "ml"
         self._log = folder / "training.log"
         self._overdue = False
@@ -39,7 +39,7 @@ class TrainingRun(Run[TrainingJob]):
         job, algorithm = self._job, self._job.request["AlgorithmSpecification"]
         command = self._machinery.containers.command(algorithm.get("TrainingImage", ""), "train")
         self._make_folder()
-        with self._lock:
+        with self._registry.changing(self._job):
             job.started = time.time()
         self._enter("Downloading", "Downloading input data")
         self._download()
@@ -66,7 +66,7 @@ class TrainingRun(Run[TrainingJob]):
         job = self._job
         if failure is not None:
             self._clean()
-        with self._lock:
+        with self._registry.changing(self._job):
             if failure is not None:
                 job.failure_reason = failure
                 job.end("Failed", "Failed", "Training job failed")
@@ -140,7 +140,7 @@ class TrainingRun(Run[TrainingJob]):
                 return True
             if time.monotonic() > deadline:
                 self._overdue = True
-                with self._lock:
+                with self._registry.changing(self._job):
                     self._job.begin_stopping()
                 child.stop()
                 return True
@@ -155,7 +155,7 @@ class TrainingRun(Run[TrainingJob]):
         }
         with self._log.open(encoding="utf-8", errors="replace") as lines:
             metrics = final_metrics(lines, definitions)
-        with self._lock:
+        with self._registry.changing(self._job):
             job.metrics = metrics
         if self._machinery.processes.closing:
             raise ClosingError
@@ -192,7 +192,7 @@ class TrainingRun(Run[TrainingJob]):
         return f"AlgorithmError: {words}"[: MAX_REASON - len(ending)] + ending
 
     def _enter(self, secondary: str, message: str) -> None:
-        with self._lock:
+        with self._registry.changing(self._job):
             if self._job.status == "InProgress":  # a job that is stopping stays Stopping
                 self._job.enter(secondary, message)
 

@@ -1,11 +1,11 @@
 """What happens in a transform job: a model server up, every object through it, answers to S3."""
 
 import shutil
-import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
 
+from local.sagemaker.account.registry import Registry
 from local.sagemaker.containers.machinery import Machinery
 from local.sagemaker.faults import JobError
 from local.sagemaker.hosting.model_server import ModelServer, NoAnswerError
@@ -25,9 +25,9 @@ class TransformRun(Run[TransformJob]):
     """One job's work."""
 
     def __init__(
-        self, job: TransformJob, folder: Path, machinery: Machinery, lock: threading.RLock
+        self, job: TransformJob, folder: Path, machinery: Machinery, registry: Registry
     ) -> None:
-        super().__init__(job, folder, machinery, lock)
+        super().__init__(job, folder, machinery, registry)
         limit = job.request.get("MaxPayloadInMB", _DEFAULT_MAX_PAYLOAD)
         several = job.request.get("BatchStrategy", "MultiRecord") == "MultiRecord"
         self._several, self._limit = several, limit * _MIB
@@ -54,7 +54,7 @@ class TransformRun(Run[TransformJob]):
         job = self._job
         shutil.rmtree(self._folder, ignore_errors=True)
         self._folder.mkdir(parents=True)
-        with self._lock:
+        with self._registry.changing(self._job):
             job.started = job.modified = time.time()
         source = job.request["TransformInput"]["DataSource"]["S3DataSource"]["S3Uri"]
         names = self._machinery.storage.download_prefix(
@@ -79,7 +79,7 @@ class TransformRun(Run[TransformJob]):
         self._server.stop()
         for name in ("input", "output"):
             shutil.rmtree(self._folder / name, ignore_errors=True)
-        with self._lock:
+        with self._registry.changing(self._job):
             if self._job.stop_asked.is_set():
                 self._job.end("Stopped")
             else:

@@ -4,7 +4,8 @@
 #   make test    every test, whole runs on the local stack included
 #   make check   format, lint, types, import rules, template, state machine, then every test
 #   make read FILE=ratings.csv  how a file would be read, before it is uploaded
-#   make up      start the local stack in the background;  make down  stops it, and what is in it is gone
+#   make up      start the local stack in the background;  make down  stops it and keeps what it holds
+#                (ARGS=--fresh: up starts empty, down deletes)
 #   make env     what points another terminal at it: eval "$(make -s env)"
 #   make status  what every catalog is at: serving, running, waiting, not read (ARGS="--stack matinee" in an account)
 #   make events  capture tests/events/*.json anew: what each function really receives
@@ -53,7 +54,7 @@ env: .venv/.local
 	@.venv/bin/python -m local env
 
 down: .venv/.local
-	@.venv/bin/python -m local down
+	@.venv/bin/python -m local down $(ARGS)
 
 events: .venv/.local .venvs/sam/.installed .venvs/emulator/.installed
 	@.venv/bin/python -m local events

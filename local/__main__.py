@@ -1,13 +1,9 @@
 """``python -m local demo | up | env | status | down | events``: the laptop's AWS, for make."""
 
 import argparse
-import json
 import os
 import signal
-import subprocess
 import sys
-import time
-from pathlib import Path
 from types import FrameType
 from typing import Any
 
@@ -19,8 +15,9 @@ from local.demo import events
 from local.demo.run import run
 from local.demo.screen import Screen
 from local.demo.summary import tell
+from local.emulator import background
 from local.emulator.processes import LOOPBACK, StartError, docker_bridge
-from local.emulator.stack import ROOT, STACK_NAME, STATE, DeployError, Stack, build
+from local.emulator.stack import ROOT, STACK_NAME, DeployError
 
 
 def main() -> int:
@@ -31,7 +28,9 @@ def main() -> int:
     demonstration.add_argument(
         "--exit", action="store_true", help="stop everything at the end, on a terminal too"
     )
-    up = commands.add_parser("up", help="start a stack in the background")
+    up = commands.add_parser(
+        "up", help="start a stack in the background, with what it held when it was stopped"
+    )
     commands.add_parser("env", help="print what points a shell at the stack that is up")
     asked = commands.add_parser("status", help="tell what every catalog is at")
     asked.add_argument(
@@ -40,7 +39,9 @@ def main() -> int:
         help="the name of a stack in the account and region that the shell's AWS settings name; "
         "left out, the local stack that is up",
     )
-    commands.add_parser("down", help="stop the stack that up started")
+    down = commands.add_parser("down", help="stop the stack that up started; what it holds is kept")
+    up.add_argument("--fresh", action="store_true", help="start empty: delete what was kept")
+    down.add_argument("--fresh", action="store_true", help="delete what it holds")
     serve = commands.add_parser("serve", help="run a stack until this process is told to stop")
     commands.add_parser("events", help="capture tests/events from a run on a stack of its own")
     for command in (demonstration, up, serve):
@@ -74,17 +75,18 @@ def _run(arguments: argparse.Namespace) -> int:
             stay = sys.stdout.isatty() and sys.stdin.isatty() and not arguments.exit
             return _demo(_host(arguments), stay=stay)
         case "up":
-            return _up(docker=arguments.docker)
+            return _up(docker=arguments.docker, fresh=arguments.fresh)
         case "env":
             return _env()
         case "status":
             return _status(arguments.stack)
         case "serve":
-            return _serve(_host(arguments))
+            print(f"{background.serve(_host(arguments))}; the rest of the stack is stopped")
+            return 1
         case "events":
             return _events()
         case _:
-            return _down()
+            return _down(fresh=arguments.fresh)
 
 
 def _host(arguments: argparse.Namespace) -> str:
@@ -108,44 +110,26 @@ def _demo(host: str, *, stay: bool) -> int:
     return 0
 
 
-def _serve(host: str) -> int:
-    build()
-    with Stack(folder=STATE, host=host) as stack:
-        while not (ended := stack.ended()):
-            time.sleep(1)
-        print(f"{ended}; the rest of the stack is stopped", flush=True)
-    return 1
-
-
 def _events() -> int:
     for path in events.capture():
         print(path.relative_to(ROOT))
     return 0
 
 
-def _up(*, docker: bool) -> int:
-    if (facts := _running()) is not None:
+def _up(*, docker: bool, fresh: bool) -> int:
+    if (facts := background.running()) is not None:
+        if fresh:
+            raise RuntimeError("A local stack is up already; stop it with: make down ARGS=--fresh")
         print("# It is up already.")
         _show(facts)
         return 0
-    STATE.parent.mkdir(parents=True, exist_ok=True)
-    log = STATE.parent / "local.log"
-    print("Building, starting and deploying ...", flush=True)
-    with log.open("wb") as output:
-        process = subprocess.Popen(
-            [sys.executable, "-m", "local", "serve", *(["--docker"] if docker else [])],
-            cwd=ROOT,
-            stdin=subprocess.DEVNULL,
-            stdout=output,
-            stderr=subprocess.STDOUT,
-            start_new_session=True,
-        )
-    while (facts := _running()) is None or facts["pid"] != process.pid:
-        if process.poll() is not None:
-            print(log.read_text(), file=sys.stderr)
-            return 1
-        time.sleep(0.2)
-    _show(facts)
+    if fresh:
+        background.forget()
+    print("# Building, starting and deploying ...", flush=True)
+    kept = background.kept()
+    _show(background.start(["--docker"] if docker else []))
+    if kept:
+        print("# It goes on with what it held. To start empty: make up ARGS=--fresh")
     return 0
 
 
@@ -160,19 +144,17 @@ def _show(facts: dict[str, Any]) -> None:
 
 
 def _env() -> int:
-    facts = _running()
+    facts = background.running()
     if facts is None:
-        print("Nothing is up; start it with: make up", file=sys.stderr)
-        return 1
+        return _not_up()
     _show(facts)
     return 0
 
 
 def _status(stack: str) -> int:
-    facts = _running()
+    facts = background.running()
     if not stack and facts is None:
-        print("Nothing is up; start it with: make up", file=sys.stderr)
-        return 1
+        return _not_up()
     if not stack and facts is not None:
         os.environ.update(facts["environment"])
     found = boto3.client("cloudformation").describe_stacks(StackName=stack or STACK_NAME)
@@ -186,42 +168,27 @@ def _client(service: str) -> Any:  # boto3 makes clients of any kind
     return boto3.client(service)  # type: ignore[call-overload]
 
 
-def _down() -> int:
-    facts = _running()
-    if facts is None:
-        print("Nothing is up.")
-        return 0
-    os.kill(facts["pid"], signal.SIGTERM)
-    deadline = time.monotonic() + 60
-    while _alive(facts["pid"]):
-        if time.monotonic() > deadline:
-            print(f"Process {facts['pid']} does not end.", file=sys.stderr)
-            return 1
-        time.sleep(0.1)
-    print("Down. What was in it is gone: files, models, runs. The next `make up` starts empty.")
+def _down(*, fresh: bool) -> int:
+    said = background.absence() if background.running() is None else "Down."
+    background.stop()
+    if fresh:
+        background.forget()
+    print(said, end=" ")
+    if background.kept():
+        print("The next `make up` goes on with what it held; make down ARGS=--fresh deletes that.")
+    else:
+        print("The next `make up` starts empty.")
     return 0
 
 
+def _not_up() -> int:
+    print(f"{background.absence()} Start it with: make up", file=sys.stderr)
+    return 1
+
+
 def _refuse_if_up() -> None:
-    if _running() is not None:
+    if background.running() is not None:
         raise RuntimeError("A local stack is up already; stop it with: make down")
-
-
-def _running() -> dict[str, Any] | None:
-    path: Path = STATE / "stack.json"
-    try:
-        facts = json.loads(path.read_text())
-    except (FileNotFoundError, json.JSONDecodeError):
-        return None
-    return facts if _alive(facts["pid"]) else None
-
-
-def _alive(pid: int) -> bool:
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    return True
 
 
 if __name__ == "__main__":

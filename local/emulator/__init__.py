@@ -1,5 +1,5 @@
 """AWS on this machine: the emulator and the local SageMaker started, the template deployed to them.
 
-``ministack_repairs`` is a program of the emulator's own interpreter. Imports nothing else of ours:
-the local SageMaker is started, not imported.
+``repairs`` is a program of the emulator's own interpreter. Imports nothing else of ours: the local
+SageMaker is started, not imported.
 """

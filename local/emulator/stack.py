@@ -3,6 +3,7 @@
 import json
 import os
 import platform
+import re
 import shutil
 import subprocess
 import sys
@@ -22,6 +23,8 @@ if TYPE_CHECKING:
 
 ROOT = Path(__file__).parents[2]
 STATE = ROOT / "build" / "local"
+DATA = ROOT / "build" / "local-data"
+"""What ``make up`` finds again: the emulator's state, objects of S3, SageMaker's registry."""
 STACK_NAME = "matinee"
 IMAGE = "000000000000.dkr.ecr.us-east-1.amazonaws.com/factorization-machines:local"
 """Stands for Matinee's own image, as a user would have pushed it."""
@@ -29,6 +32,8 @@ REGION = "us-east-1"
 _PYTHON = f"{sys.version_info.major}.{sys.version_info.minor}"
 _ARCHITECTURE = {"aarch64": "arm64", "arm64": "arm64"}.get(platform.machine(), "x86_64")
 _RUNTIME = {"PythonRuntime": f"python{_PYTHON}", "Architecture": _ARCHITECTURE}
+_GRACE_SECONDS = 5.0
+_SAVING_SECONDS = 60.0
 
 
 class DeployError(RuntimeError):
@@ -58,12 +63,15 @@ class Stack:
 
     Attributes:
         folder: where everything of the stack lies, such as ``events/``: what each function last
-            received.
+            received. Of a stack that was stopped, only logs are left there.
+        data: where everything that outlives the stack lies; a stack started on it goes on with it.
+            ``None``: nothing outlives it.
         host: the address to listen on. Docker's bridge lets containers in too.
         emulator_port: the port to take if it is free, else any other; so is ``sagemaker_port``.
     """
 
     folder: Path = STATE
+    data: Path | None = None
     host: str = LOOPBACK
     settle_seconds: int = 2
     poll_seconds: int = 1
@@ -124,7 +132,7 @@ class Stack:
         """Start both servers.
 
         Raises:
-            StartError: one did not come up.
+            StartError: one did not come up, or an endpoint of before did not come back in time.
         """
         shutil.rmtree(self.folder, ignore_errors=True)
         self.events.mkdir(parents=True)
@@ -133,10 +141,7 @@ class Stack:
         temporary = tempfile.mkdtemp(prefix="tmp-", dir=self.folder)
         emulator = Server(
             "the AWS emulator",
-            [
-                str(ROOT / ".venvs/emulator/bin/python"),
-                str(Path(__file__).with_name("ministack_repairs.py")),
-            ],
+            [str(ROOT / ".venvs/emulator/bin/python"), "-m", "local.emulator.repairs"],
             inherited
             | self.environment()
             | {
@@ -149,11 +154,16 @@ class Stack:
                 "LOG_LEVEL": "INFO",
                 "PYTHONDONTWRITEBYTECODE": "1",
                 "PYTHONPATH": "",
-            },
+                "LAMBDA_ACCOUNT_CONCURRENCY": "0",  # local.emulator.repairs.concurrency has places
+                "LAMBDA_WARM_TTL_SECONDS": "60",
+            }
+            | self._kept(),
             self.folder / "emulator.log",
             ROOT,
         )
         self._servers.append(emulator)
+        if self.data is not None:  # endpoints that come back fetch their models at once
+            emulator.wait_until(lambda: answers(f"{self.endpoint_url}/_ministack/health"), 60)
         sagemaker = Server(
             "the local SageMaker",
             [
@@ -166,7 +176,7 @@ class Stack:
                 "--port",
                 str(self.sagemaker_port),
                 "--state",
-                str(self.folder / "sagemaker"),
+                str((self.data or self.folder) / "sagemaker"),
             ],
             inherited | self.environment(),
             self.folder / "sagemaker.log",
@@ -175,6 +185,37 @@ class Stack:
         self._servers.append(sagemaker)
         emulator.wait_until(lambda: answers(f"{self.endpoint_url}/_ministack/health"), 60)
         sagemaker.wait_until(lambda: answers(self.sagemaker_url), 60)
+        if self.data is not None:
+            sagemaker.wait_until(self._endpoints_are_back, 120)
+
+    def _kept(self) -> dict[str, str]:
+        """The emulator's settings of what outlives it, and where."""
+        if self.data is None:
+            return {}
+        state = self.data / "state"
+        state.mkdir(parents=True, exist_ok=True)
+        self._move_urls(state)
+        return {
+            "PERSIST_STATE": "1",
+            "STATE_DIR": str(state),
+            "S3_PERSIST": "1",
+            "S3_DATA_DIR": str(self.data / "s3"),
+        }
+
+    def _move_urls(self, state: Path) -> None:
+        """Let what was written down name the places where the servers listen this time."""
+        note = state / "urls.txt"
+        now = [self.endpoint_url, self.sagemaker_url]
+        before = note.read_text().splitlines() if note.exists() else now
+        moved = dict(zip(before, now, strict=True))
+        old = re.compile("(" + "|".join(map(re.escape, moved)) + r")(?!\d)")
+        for path in state.glob("*.json") if before != now else ():
+            path.write_text(old.sub(lambda match: moved[match[1]], path.read_text()))
+        note.write_text("\n".join(now))
+
+    def _endpoints_are_back(self) -> bool:
+        coming = self.client("sagemaker").list_endpoints(StatusEquals="SystemUpdating")
+        return not coming["Endpoints"]
 
     def deploy(self) -> None:
         """Deploy the built template with plain ``sam deploy``.
@@ -243,13 +284,13 @@ class Stack:
         }
 
     def stop(self) -> None:
-        """Stop both servers and all that they started."""
-        for server in reversed(self._servers):
-            server.stop()
+        """Stop both servers and all that they started. Their logs stay, and ``data``."""
+        # The emulator first: what it writes down is no trouble that the other's end makes.
+        for server in self._servers:
+            server.stop(_SAVING_SECONDS if self.data is not None else _GRACE_SECONDS)
         self._servers.clear()
         (self.folder / "stack.json").unlink(missing_ok=True)
-        # Nothing finds the emulator's files and SageMaker's again; logs and payloads stay.
-        for left in [*self.folder.glob("tmp-*"), self.folder / "sagemaker"]:
+        for left in [*self.folder.glob("tmp-*"), self.folder / "sagemaker", self.events]:
             shutil.rmtree(left, ignore_errors=True)
 
     def ended(self) -> str:

@@ -56,7 +56,7 @@ class ProcessRow(NamedTuple):
 def process_table() -> list[ProcessRow]:
     """Every process of this machine that has not ended."""
     listed = subprocess.run(
-        ["ps", "-eo", "pid=,ppid=,pgid=,stat=,command="],  # noqa: S607  # wherever it is
+        ["ps", "-ww", "-eo", "pid=,ppid=,pgid=,stat=,command="],  # noqa: S607  # wherever it is
         capture_output=True,
         text=True,
         check=True,

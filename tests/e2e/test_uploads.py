@@ -145,6 +145,28 @@ def test_keys_and_ids_may_be_any_text(new_catalog: Callable[..., Catalog]) -> No
     assert len(answer["items"]) == 3
 
 
+def test_keys_with_control_characters_stop_no_catalog(
+    new_catalog: Callable[..., Catalog],
+) -> None:
+    catalog = new_catalog("control-characters")
+    catalog.configure()
+    names = ["a\x01b.tsv", "c\td.tsv", "e\nf.tsv", "g\rh.tsv", "i\x7f\ufffe.tsv"]
+    lines = planted().splitlines(keepends=True)
+    for n, name in enumerate(names):
+        catalog.put(name, b"".join(lines[n :: len(names)]))
+    catalog.settle(1)
+    manifest = catalog.manifests()[-1]
+    assert manifest["outcome"] == "promoted"
+    assert {one["key"] for one in manifest["files"]} == {
+        f"ratings/{catalog.name}/{name}" for name in names
+    }
+    catalog.delete(names[0])
+    catalog.settle(2)
+    assert {one["key"] for one in catalog.manifests()[-1]["files"]} == {
+        f"ratings/{catalog.name}/{name}" for name in names[1:]
+    }
+
+
 def test_a_parquet_file_is_decoded_where_the_functions_run(
     new_catalog: Callable[..., Catalog],
 ) -> None:

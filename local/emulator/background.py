@@ -80,7 +80,8 @@ def start(options: list[str]) -> dict[str, Any]:
         )
     while (facts := running()) is None or facts["pid"] != process.pid:
         if process.poll() is not None:
-            raise StartError(log.read_text().strip())
+            hint = "\nTo start empty: make up ARGS=--fresh" if kept() else ""
+            raise StartError(log.read_text().strip() + hint)
         time.sleep(0.2)
     return facts
 

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 import boto3
 
-from local.emulator import sam_local
+from local.emulator import interruptions, sam_local
 from local.emulator.processes import LOOPBACK, Server, answers, choose_port
 
 if TYPE_CHECKING:
@@ -238,6 +238,13 @@ class Stack:
         stacks = self.client("cloudformation").describe_stacks(StackName=STACK_NAME)["Stacks"]
         self.outputs = {row["OutputKey"]: row["OutputValue"] for row in stacks[0]["Outputs"]}
 
+    def resume(self) -> None:
+        """Run again what the end of an earlier stack interrupted."""
+        machine, bucket = self.outputs["StateMachineArn"], self.outputs["RatingsBucketName"]
+        catalogs = interruptions.interrupted(self.client("stepfunctions"), machine)
+        functions = self.client("lambda")
+        interruptions.run_again(functions, f"{STACK_NAME}-admit-upload", bucket, catalogs)
+
     def save(self) -> None:
         """Write down where everything is, for ``make down``, ``sam local`` and people."""
         sam_local.write(
@@ -305,6 +312,8 @@ class Stack:
         try:
             self.start()
             self.deploy()
+            if self.data is not None:
+                self.resume()
             self.save()
         except BaseException:
             self.stop()

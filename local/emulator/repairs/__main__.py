@@ -1,6 +1,7 @@
 """Run MiniStack, repaired."""
 
 import os
+import signal
 import tempfile
 import threading
 import time
@@ -8,13 +9,17 @@ from pathlib import Path
 
 from local.emulator.repairs import code, concurrency, errors, events, listings, restarts
 
+_GRACE_SECONDS = 30.0
+
 
 def end_with(parent: int) -> None:
-    """End this process when its starter is gone, however that ended."""
+    """End this process when its starter is gone, however that ended; it saves its state first."""
 
     def watch() -> None:
         while os.getppid() == parent:
             time.sleep(0.5)
+        os.kill(os.getpid(), signal.SIGTERM)
+        time.sleep(_GRACE_SECONDS)
         os._exit(1)
 
     threading.Thread(target=watch, daemon=True).start()
@@ -31,8 +36,7 @@ def main() -> None:
     concurrency.bound_concurrency()
     code.share_code(Path(tempfile.gettempdir()))
     listings.encode_keys_of_versions()
-    restarts.tell_of_interrupted_executions()
-    restarts.keep_state_while_running()
+    restarts.go_on()
     serve()
 
 

@@ -1,52 +1,47 @@
-"""What is kept over the end of the emulator, and what is told of after it."""
+"""What is kept over the end of the emulator."""
 
 import contextlib
-import logging
 import os
 import socket
 import threading
 import time
-from collections.abc import Callable
-from typing import Any
+from pathlib import Path
 from urllib.parse import urlsplit
 
-logger = logging.getLogger("restarts")
+from local.emulator.repairs.deliveries import Deliveries
 
-INTERRUPTED = "States.ServiceRestart"
-"""MiniStack's name for the error of an execution that its end interrupted."""
 _SAVE_EVERY = 20.0
 
 
-def tell_of_interrupted_executions() -> None:
-    """Emit the status change of executions that were running when the emulator ended.
+def go_on() -> None:
+    """Keep the state while running, and go on with what an earlier process did not end.
 
-    MiniStack fails them as it starts, and tells nobody, so that their catalogs would wait for them.
+    MiniStack writes its state when it is told to stop, and objects of S3 at once.
     """
-    from ministack.services import stepfunctions
+    from ministack import app
+    from ministack.core.persistence import PERSIST_STATE, STATE_DIR
 
-    restore: Callable[[dict[str, Any]], None] = stepfunctions.load_persisted_state
+    if not PERSIST_STATE:
+        return
+    deliveries = Deliveries(Path(STATE_DIR) / "deliveries")
+    deliveries.keep_from_now_on()
 
-    def restored(data: dict[str, Any]) -> None:
-        running = [
-            key
-            for key, one in data.get("executions", {})._data.items()
-            if one["status"] == "RUNNING"
-        ]
-        restore(data)
-        if running:
-            threading.Thread(target=tell, args=(running,), daemon=True).start()
-
-    def tell(keys: list[tuple[str, str, str]]) -> None:
-        from ministack.core.responses import set_request_account_id, set_request_region
-
+    def work() -> None:
         for name in ("AWS_ENDPOINT_URL", "AWS_ENDPOINT_URL_SAGEMAKER"):
             _wait_for(os.environ[name])
-        for account, region, arn in keys:
-            set_request_account_id(account)
-            set_request_region(region)
-            stepfunctions._emit_execution_status_event(stepfunctions._executions[arn])
+        deliveries.deliver_what_was_left()
+        saved = None
+        while True:
+            time.sleep(_SAVE_EVERY)
+            states = app._build_persistence_save_dict()
+            # Functions' code is most of it, and changes with deployments alone.
+            deployed = _deployed()
+            if deployed == saved:
+                states.pop("lambda", None)
+            app.save_all(states)
+            saved = deployed
 
-    stepfunctions.load_persisted_state = restored
+    threading.Thread(target=work, daemon=True).start()
 
 
 def _wait_for(url: str) -> None:
@@ -59,32 +54,6 @@ def _wait_for(url: str) -> None:
         ):
             return
         time.sleep(0.1)
-
-
-def keep_state_while_running() -> None:
-    """Write the state down now and then, for an emulator that ends without notice.
-
-    MiniStack writes it when it is told to stop; objects of S3 it writes at once.
-    """
-    from ministack import app
-    from ministack.core.persistence import PERSIST_STATE, save_all
-
-    if not PERSIST_STATE:
-        return
-
-    def save() -> None:
-        saved = None
-        while True:
-            time.sleep(_SAVE_EVERY)
-            states = app._build_persistence_save_dict()
-            # Functions' code is most of it, and changes with deployments alone.
-            deployed = _deployed()
-            if deployed == saved:
-                states.pop("lambda", None)
-            save_all(states)
-            saved = deployed
-
-    threading.Thread(target=save, daemon=True).start()
 
 
 def _deployed() -> list[tuple[object, ...]]:

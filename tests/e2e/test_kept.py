@@ -14,7 +14,6 @@ from testbed.catalogs import Catalog, planted
 from testbed.local_sagemaker.server import until
 
 ENDLESS = {"epochs": "10000", "num_factors": "64", "mini_batch_size": "10"}
-WAITING = [f"waiting-{n}" for n in range(12)]
 ODD = "odd \x01\n+%é.tsv"
 
 
@@ -83,9 +82,6 @@ def restart(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Restart]:
         halted.wait_for_state("Train models", 1)
         halted.configure()
         Catalog(stack, "late").put("ratings.tsv", planted())
-        # Stopped while functions have these events, or have not yet.
-        for name in WAITING:
-            Catalog(stack, name).configure()
         said, outputs = told(films), dict(stack.outputs)
     left = sorted(path.name for path in stack.folder.iterdir())
     with new_stack(folder) as again:
@@ -120,11 +116,6 @@ def test_a_run_that_was_interrupted_is_run_again(restart: Restart, name: str) ->
     assert catalog.settle(1)[-1] == last
     assert catalog.manifests()[-1]["outcome"] == "promoted"
     assert catalog.predict(("1", "2"))[0] == 200
-
-
-def test_no_upload_of_the_last_moment_is_lost(restart: Restart) -> None:
-    for name in WAITING:
-        assert until(Catalog(restart.stack, name).executions, 60)
 
 
 def succeeded(catalog: Catalog) -> dict[str, Any] | None:

@@ -5,11 +5,14 @@ from collections.abc import Iterator
 import numpy as np
 
 from recommender.errors import ShapeMismatchError
-from recommender.evaluation.figures import Figure, PerUser, can_tell, paired_difference
+from recommender.evaluation.figures import (
+    BEYOND_CHANCE,
+    Figure,
+    PerUser,
+    can_tell,
+    paired_difference,
+)
 from recommender.evaluation.verdict import Verdict, told_apart
-
-_WIDTH = 2.0
-"""How many standard errors a model may be below the one that serves: the usual 95 %."""
 
 _Finding = tuple[bool, str]
 """Whether something speaks for the challenger, and the sentence that says so."""
@@ -26,8 +29,8 @@ def lists_verdict(
     """Decide by NDCG whether a new ranking model's lists may replace those that are served.
 
     They may not if they are worse than the most popular items by more than the standard error of
-    the difference, or worse than the champion's by more than the tolerance and by more than two
-    standard errors. Differences are within users: see
+    the difference, or worse than the champion's by more than the tolerance and by more than chance
+    makes: :data:`~recommender.evaluation.figures.BEYOND_CHANCE` standard errors. Differences are within users: see
     :func:`~recommender.evaluation.figures.paired_difference`. Few users reject less: see
     :func:`~recommender.evaluation.figures.can_tell`.
 
@@ -106,10 +109,11 @@ def _beside_champion(
         told = f"{start} {ours}, more than {share} worse {peer}"
         if not _can_tell(difference):
             yield True, f"{told}. {_too_few(difference.users)}"
-        elif difference.mean >= -_WIDTH * (error or 0.0):
-            yield True, f"{told}, which is within two {_told(error, plural=True)}."
+        elif difference.mean >= -BEYOND_CHANCE * (error or 0.0):
+            users = f"{difference.users:,} users"
+            yield True, f"{told}, which may be chance with {users}: {_told(error)}."
         else:
-            yield False, f"{told}, and by more than two {_told(error, plural=True)}."
+            yield False, f"{told}, and by more than chance makes: {_told(error)}."
 
 
 def _compared(challenger: PerUser, other: PerUser, length: int) -> tuple[str, Figure, str, str]:
@@ -130,8 +134,8 @@ def _can_tell(difference: Figure) -> bool:
     return can_tell(-difference.mean, difference.standard_error, difference.users)
 
 
-def _told(error: float | None, *, plural: bool = False) -> str:
-    return f"standard error{'s' if plural else ''} of the difference, {error or 0.0:.4f}"
+def _told(error: float | None) -> str:
+    return f"standard error of the difference {error or 0.0:.4f}"
 
 
 def _too_few(users: int) -> str:

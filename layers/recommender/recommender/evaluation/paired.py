@@ -5,14 +5,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from recommender.evaluation.figures import can_tell
+from recommender.evaluation.figures import BEYOND_CHANCE, can_tell
 from recommender.evaluation.metrics import losses_of
 from recommender.features import Floats
 
 _ROWS_AT_ONCE = 1 << 18
-_WIDTH = 2.4
-"""How many standard errors of the difference are no chance: of equal models one in 120 is beyond
-as many. Two would be one in 44, and a catalog that trains each day would lose one drop a month."""
 
 
 @dataclass(frozen=True)
@@ -37,7 +34,7 @@ class PairedDifference:
     @property
     def is_no_chance(self) -> bool:
         """Whether the model is worse, and by more than chance makes."""
-        return self.can_be_told and self.mean > _WIDTH * (self.standard_error or 0.0)
+        return self.can_be_told and self.mean > BEYOND_CHANCE * (self.standard_error or 0.0)
 
     def to_dict(self) -> dict[str, object]:
         """For ``metrics.json``."""

@@ -1,7 +1,7 @@
 """Events as AWS sends them."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from testbed.template import ACCOUNT, REGION
@@ -74,19 +74,23 @@ def api_call(
     path: str,
     *,
     body: str | None = None,
-    query: Mapping[str, str] | None = None,
+    query: Mapping[str, str | Sequence[str]] | None = None,
 ) -> dict[str, Any]:
     """A call of the REST API, as API Gateway hands it to a function (payload 1.0)."""
+    values = {
+        name: [value] if isinstance(value, str) else list(value)
+        for name, value in (query or {}).items()
+    }
     return {
         "resource": path,
         "path": path,
         "httpMethod": method,
         "headers": {"Content-Type": "application/json", "Host": "id.execute-api.amazonaws.com"},
         "multiValueHeaders": {"Content-Type": ["application/json"]},
-        "queryStringParameters": None if query is None else dict(query),
-        "multiValueQueryStringParameters": None
+        "queryStringParameters": None
         if query is None
-        else {name: [value] for name, value in query.items()},
+        else {name: several[-1] for name, several in values.items()},
+        "multiValueQueryStringParameters": None if query is None else values,
         "pathParameters": None,
         "stageVariables": None,
         "requestContext": {

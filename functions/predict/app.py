@@ -10,12 +10,15 @@ from aws_lambda_powertools.logging import correlation_paths
 from aws_lambda_powertools.metrics import MetricUnit
 from aws_lambda_powertools.utilities.typing import LambdaContext
 from recommender.api.problems import answered, of_error, problem, refused
-from recommender.api.requests import (
-    parse_predictions,
+from recommender.api.queries import (
+    Page,
+    RecommendationRequest,
+    parse_id,
+    parse_page,
     parse_recommendations,
-    parse_session,
-    parse_user,
+    parse_search,
 )
+from recommender.api.requests import parse_predictions, parse_rank, parse_session
 from recommender.api.routing import routable
 from recommender.errors import EndpointFailedError, RecommenderError, ServiceError
 from recommender.observability import logger, metrics
@@ -38,18 +41,14 @@ def predictions(catalog: str) -> Response[str]:
 def recommendations(catalog: str, user: str) -> Response[str]:
     """Name a user's best items."""
     catalog, user = _parameter("catalog", catalog), _parameter("user", user)
-    request = parse_recommendations(app.current_event.query_string_parameters)
-    return _answer(answers.recommendations(_settings(), catalog, user, request))
+    return _answer(answers.recommendations(_settings(), catalog, user, _wanted()))
 
 
 @app.get("/v1/catalogs/<catalog>/recommendations")
 def recommendations_by_query(catalog: str) -> Response[str]:
     """Name the best items of a user whose id a path cannot hold."""
-    query = app.current_event.query_string_parameters
-    user, request = parse_user(query), parse_recommendations(query)
-    return _answer(
-        answers.recommendations(_settings(), _parameter("catalog", catalog), user, request)
-    )
+    user, catalog = parse_id("user", _query()), _parameter("catalog", catalog)
+    return _answer(answers.recommendations(_settings(), catalog, user, _wanted()))
 
 
 @app.post("/v1/catalogs/<catalog>/recommendations")
@@ -58,6 +57,50 @@ def session(catalog: str) -> Response[str]:
     event, catalog = app.current_event, _parameter("catalog", catalog)
     request = parse_session(event.body, is_base64=bool(event.is_base64_encoded))
     return _answer(answers.session(_settings(), catalog, request))
+
+
+@app.post("/v1/catalogs/<catalog>/rank")
+def rank(catalog: str) -> Response[str]:
+    """Put items in order for a user, or for somebody who is known by some ratings."""
+    event, catalog = app.current_event, _parameter("catalog", catalog)
+    request = parse_rank(event.body, is_base64=bool(event.is_base64_encoded))
+    return _answer(answers.rank(_settings(), catalog, request))
+
+
+@app.get("/v1/catalogs/<catalog>/items/<item>")
+def item(catalog: str, item: str) -> Response[str]:
+    """Tell what is known of an item."""
+    catalog, item = _parameter("catalog", catalog), _parameter("item", item)
+    return _answer(answers.item(_settings(), catalog, item))
+
+
+@app.get("/v1/catalogs/<catalog>/items")
+def items(catalog: str) -> Response[str]:
+    """Find items by their titles, or one by an id that a path cannot hold."""
+    catalog, query = _parameter("catalog", catalog), _query()
+    if "item" in query:
+        return _answer(answers.item(_settings(), catalog, parse_id("item", query)))
+    return _answer(answers.search(_settings(), catalog, parse_search(query), _page()))
+
+
+@app.get("/v1/catalogs/<catalog>/items/<item>/similar")
+def similar(catalog: str, item: str) -> Response[str]:
+    """Name items like another."""
+    catalog, item = _parameter("catalog", catalog), _parameter("item", item)
+    return _answer(answers.similar(_settings(), catalog, item, _page()))
+
+
+@app.get("/v1/catalogs/<catalog>/similar")
+def similar_by_query(catalog: str) -> Response[str]:
+    """Name items like another whose id a path cannot hold."""
+    catalog, item = _parameter("catalog", catalog), parse_id("item", _query())
+    return _answer(answers.similar(_settings(), catalog, item, _page()))
+
+
+@app.get("/v1/catalogs/<catalog>/popular")
+def popular(catalog: str) -> Response[str]:
+    """Name the items that most users like."""
+    return _answer(answers.popular(_settings(), _parameter("catalog", catalog), _page()))
 
 
 @app.get("/v1/catalogs/<catalog>/model")
@@ -109,6 +152,22 @@ def lambda_handler(event: dict[str, Any], context: LambdaContext) -> dict[str, A
 def _parameter(name: str, in_path: str) -> str:
     """A path's parameter: as the gateway read it, if it did."""
     return app.current_event.path_parameters.get(name, in_path)
+
+
+def _query() -> dict[str, str]:
+    return app.current_event.query_string_parameters
+
+
+def _page() -> Page:
+    return parse_page(_query(), _excluded())
+
+
+def _wanted() -> RecommendationRequest:
+    return parse_recommendations(_query(), _excluded())
+
+
+def _excluded() -> list[str]:
+    return app.current_event.resolved_query_string_parameters.get("exclude", [])
 
 
 def _settings() -> PredictSettings:

@@ -156,6 +156,14 @@ class UnknownCatalogError(InputError):
         self.catalog = catalog
 
 
+class UnknownItemError(InputError):
+    """The run that serves has no such item."""
+
+    def __init__(self, item: str) -> None:
+        super().__init__(f"The run that serves has no item {shown(item)}.")
+        self.item = item
+
+
 class InvalidRequestError(InputError):
     """An API call cannot be answered as asked."""
 

@@ -7,14 +7,15 @@ import json
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from recommender.api.queries import MAX_EXCLUDED, MAX_ID_LENGTH, MAX_LIMIT, MAX_OFFSET
 from recommender.api.requests import (
-    MAX_ID_LENGTH,
-    MAX_LIMIT,
+    MAX_CANDIDATES,
     MAX_PAIRS,
     PredictionRequest,
-    RecommendationRequest,
+    RankRequest,
     parse_predictions,
-    parse_recommendations,
+    parse_rank,
+    parse_session,
 )
 from recommender.errors import InvalidRequestError
 
@@ -153,36 +154,44 @@ def test_any_body_is_read_or_refused(body: str) -> None:
         parse_predictions(body)
 
 
+def test_candidates_are_read_with_who_they_are_for() -> None:
+    body = json.dumps({"items": ["a", 7], "user": 5, "ratings": [{"item": "b", "rating": 2}]})
+    assert parse_rank(body) == RankRequest(("a", "7"), (("b", 2.0),), "5")
+
+
 @pytest.mark.parametrize(
-    ("query", "read"),
+    ("asked", "where"),
     [
-        ({}, RecommendationRequest(10, exclude_seen=True)),
-        ({"limit": "1"}, RecommendationRequest(1, exclude_seen=True)),
-        ({"limit": str(MAX_LIMIT)}, RecommendationRequest(MAX_LIMIT, exclude_seen=True)),
-        ({"limit": "007"}, RecommendationRequest(7, exclude_seen=True)),
-        ({"exclude_seen": "false"}, RecommendationRequest(10, exclude_seen=False)),
-        ({"exclude_seen": "False"}, RecommendationRequest(10, exclude_seen=False)),
-        ({"exclude_seen": "TRUE"}, RecommendationRequest(10, exclude_seen=True)),
-        ({"other": "1"}, RecommendationRequest(10, exclude_seen=True)),
+        ({"user": "a"}, "$.items"),
+        ({"user": "a", "items": []}, "$.items"),
+        ({"user": "a", "items": "abc"}, "$.items"),
+        ({"user": "a", "items": [str(at) for at in range(MAX_CANDIDATES + 1)]}, "$.items"),
+        ({"user": "a", "items": ["b", "b"]}, "$.items"),
+        ({"user": "a", "items": ["b", ""]}, "$.items[1]"),
+        ({"items": ["b"]}, "$.ratings"),
+        ({"items": ["b"], "user": []}, "$.user"),
+        ({"items": ["b"], "user": "a", "limit": 3}, "$.limit"),
     ],
 )
-def test_a_query_is_read(query: dict[str, str], read: RecommendationRequest) -> None:
-    assert parse_recommendations(query) == read
+def test_candidates_that_are_none_are_refused(asked: dict[str, object], where: str) -> None:
+    with pytest.raises(InvalidRequestError) as caught:
+        parse_rank(json.dumps(asked))
+    assert caught.value.where == where
 
 
 @pytest.mark.parametrize(
-    "limit", ["", "0", "101", "-1", "+5", "1.0", "ten", " 5", "1e1", "٣", "²", "1" * 5_000]
+    ("more", "where"),
+    [
+        ({"limit": MAX_LIMIT + 1}, "$.limit"),
+        ({"offset": -1}, "$.offset"),
+        ({"offset": MAX_OFFSET + 1}, "$.offset"),
+        ({"offset": True}, "$.offset"),
+        ({"exclude": "b"}, "$.exclude"),
+        ({"exclude": ["b", None]}, "$.exclude[1]"),
+        ({"exclude": ["b"] * (MAX_EXCLUDED + 1)}, "$.exclude"),
+    ],
 )
-def test_a_limit_that_is_none_is_refused(limit: str) -> None:
+def test_a_part_of_a_list_that_is_none_is_refused(more: dict[str, object], where: str) -> None:
     with pytest.raises(InvalidRequestError) as caught:
-        parse_recommendations({"limit": limit})
-    assert caught.value.where == "limit"
-    assert len(str(caught.value)) < 100
-
-
-@pytest.mark.parametrize("exclude", ["", "yes", "1", "x" * 5_000])
-def test_a_flag_that_is_none_is_refused(exclude: str) -> None:
-    with pytest.raises(InvalidRequestError) as caught:
-        parse_recommendations({"exclude_seen": exclude})
-    assert caught.value.where == "exclude_seen"
-    assert len(str(caught.value)) < 100
+        parse_session(json.dumps({"user": "a", **more}))
+    assert caught.value.where == where

@@ -7,7 +7,7 @@ from urllib.parse import unquote
 
 import numpy as np
 
-from recommender.api.requests import RecommendationRequest
+from recommender.api.queries import RecommendationRequest
 from recommender.catalog.side_features import SideFeatures
 from recommender.dataset.vocabulary import Vocabulary
 from recommender.errors import InvalidRequestError
@@ -79,6 +79,11 @@ class ServedRun:
     def has_rated(self, user: str) -> bool:
         """Whether there are ratings of a user."""
         return 0 <= self.number_of(user) < len(self.vocabulary.users)
+
+    def items_of(self, items: Sequence[str]) -> Integers:
+        """Look items up: ``(n,)`` numbers of those that are known, ascending, each once."""
+        numbers = self.vocabulary.item_numbers
+        return np.array(sorted({numbers[item] for item in items if item in numbers}), np.int64)
 
     @property
     def list_maker(self) -> PairModel | None:
@@ -166,21 +171,23 @@ def recommendations(
         likes: the run whose like model serves, if one does.
         user: as the path has it. API Gateway leaves percent-encoding in place, so the id is looked
             up both as it stands and decoded.
-        request: how many items, and whether those that the user rated are left out.
+        request: which part of the list, and what is left out of it.
     """
     numbers = run.vocabulary.user_numbers
     name = user if user in numbers else unquote(user)
     number = run.number_of(name)
+    left_out = run.items_of(request.exclude)
+    if request.exclude_seen:
+        left_out = np.union1d(left_out, run.seen.of(number)).astype(np.int64)
     machine = run.list_maker
     basis = "popular"
     if number != UNKNOWN and machine is not None:
-        seen = run.seen if request.exclude_seen else None
-        found, raw = top_items(machine, np.array([number]), request.limit, seen)
-        there = found[0] >= 0
-        told = _list(run, likes, name, found[0][there], raw[0][there])
+        found, raw = best_of(machine.of_user(number), left_out, request.limit, request.offset)
+        told = _list(run, likes, name, found, raw)
         basis = _basis(run, number)
     else:
-        told = popular_told(run, likes, name, popular_items(run.item_likes, request.limit))
+        popular = most_popular(run, left_out, request.limit, request.offset)
+        told = popular_told(run, likes, name, popular)
     return {
         "user": name,
         "user_known": run.has_rated(name),
@@ -188,6 +195,32 @@ def recommendations(
         "model_version": run.run_id,
         "items": told,
     }
+
+
+def best_of(
+    model: PairModel, left_out: Integers, limit: int, offset: int = 0
+) -> tuple[Integers, Float64s]:
+    """Find the best items of a model's only user, behind the first ``offset`` of them.
+
+    Args:
+        model: of one user.
+        left_out: ``(m,)`` numbers of items, ascending.
+        limit: how many, if there are as many.
+        offset: how many better ones are passed over.
+
+    Returns:
+        ``(n,)`` items and their raw scores, the best first.
+    """
+    seen = SeenItems(np.array([0, left_out.size]), left_out)
+    found, raw = top_items(model, np.zeros(1, np.int64), limit + offset, seen)
+    there = found[0] >= 0
+    return found[0][there][offset:], raw[0][there][offset:]
+
+
+def most_popular(run: ServedRun, left_out: Integers, limit: int, offset: int = 0) -> Integers:
+    """Find the items that most users like, as `best_of` finds a model's."""
+    items = popular_items(run.item_likes, limit + offset + left_out.size)
+    return items[~np.isin(items, left_out)][offset : offset + limit]
 
 
 def _basis(run: ServedRun, user: int) -> str:

@@ -12,6 +12,7 @@ from recommender.errors import (
     RecommenderError,
     ServiceError,
     UnknownCatalogError,
+    UnknownItemError,
 )
 from recommender.json_text import utf8
 
@@ -23,6 +24,7 @@ _KINDS: tuple[tuple[type[RecommenderError], str, HTTPStatus], ...] = (
     (InvalidRequestError, "invalid-request", HTTPStatus.BAD_REQUEST),
     (InvalidCatalogNameError, "invalid-catalog-name", HTTPStatus.BAD_REQUEST),
     (UnknownCatalogError, "unknown-catalog", HTTPStatus.NOT_FOUND),
+    (UnknownItemError, "unknown-item", HTTPStatus.NOT_FOUND),
     (EndpointFailedError, "endpoint-failed", HTTPStatus.SERVICE_UNAVAILABLE),
     (ServiceError, "try-again", HTTPStatus.SERVICE_UNAVAILABLE),
 )

@@ -6,12 +6,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import NoReturn
 
+from recommender.api.queries import MAX_EXCLUDED, MAX_LIMIT, MAX_OFFSET, identifier
 from recommender.errors import InvalidRequestError
 
 MAX_PAIRS = 1000
-MAX_LIMIT = 100
 MAX_RATINGS = 1000
-MAX_ID_LENGTH = 256
+MAX_CANDIDATES = 1000
 
 
 @dataclass(frozen=True)
@@ -26,24 +26,27 @@ class PredictionRequest:
 
 
 @dataclass(frozen=True)
-class RecommendationRequest:
-    """How many items, and whether those that the user rated are left out."""
-
-    limit: int
-    exclude_seen: bool
-
-
-@dataclass(frozen=True)
 class SessionRequest:
     """Items that somebody rated just now, with the ratings, and how many others are wanted.
 
-    ``user`` names a user to whose known ratings these are added.
+    ``user`` names a user to whose known ratings these are added; ``exclude`` what is left out.
     """
 
     ratings: tuple[tuple[str, float | None], ...]
     user: str | None
     limit: int
     explain: bool
+    offset: int = 0
+    exclude: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class RankRequest:
+    """Items to put in order for a user, for somebody known by ratings alone, or for both."""
+
+    items: tuple[str, ...]
+    ratings: tuple[tuple[str, float | None], ...]
+    user: str | None
 
 
 def parse_predictions(body: str | None, *, is_base64: bool = False) -> PredictionRequest:
@@ -82,7 +85,49 @@ def parse_session(body: str | None, *, is_base64: bool = False) -> SessionReques
     Raises:
         InvalidRequestError: it is something else; the message says where and what was expected.
     """
-    document = _document(body, ("ratings", "user", "limit", "explain"), is_base64=is_base64)
+    document = _document(
+        body, ("ratings", "user", "limit", "offset", "exclude", "explain"), is_base64=is_base64
+    )
+    user, ratings = _person(document)
+    explain = document.get("explain", False)
+    if not isinstance(explain, bool):
+        raise InvalidRequestError("$.explain", f"expected true or false, found {explain!r}"[:120])
+    exclude = _items("exclude", document.get("exclude", []), 0, MAX_EXCLUDED)
+    return SessionRequest(
+        ratings,
+        user,
+        _whole("limit", document.get("limit", 10), 1, MAX_LIMIT),
+        explain,
+        _whole("offset", document.get("offset", 0), 0, MAX_OFFSET),
+        exclude,
+    )
+
+
+def parse_rank(body: str | None, *, is_base64: bool = False) -> RankRequest:
+    """Read ``{"items": ["50", "172"], "user": "196", "ratings": [{"item": "1", "rating": 5}]}``.
+
+    There is a user or there are ratings, or both.
+
+    Args:
+        body: the request's, in UTF-8 if it is base64 of bytes.
+        is_base64: whether it is.
+
+    Raises:
+        InvalidRequestError: it is something else; the message says where and what was expected.
+    """
+    document = _document(body, ("items", "user", "ratings"), is_base64=is_base64)
+    items = _items("items", document.get("items"), 1, MAX_CANDIDATES)
+    twice = next((item for at, item in enumerate(items) if item in items[:at]), None)
+    if twice is not None:
+        raise InvalidRequestError("$.items", f"expected each item once, found {twice!r} twice")
+    user, ratings = _person(document)
+    return RankRequest(items, ratings, user)
+
+
+def _person(
+    document: Mapping[str, object],
+) -> tuple[str | None, tuple[tuple[str, float | None], ...]]:
+    """Read who somebody is: a user, ratings, or both."""
     user = document.get("user")
     fewest = 1 if user is None else 0
     ratings = document.get("ratings", None if fewest else [])
@@ -91,43 +136,23 @@ def parse_session(body: str | None, *, is_base64: bool = False) -> SessionReques
         raise InvalidRequestError(
             "$.ratings", f"expected {fewest} to {MAX_RATINGS} ratings, found {found}"
         )
-    limit, explain = document.get("limit", 10), document.get("explain", False)
-    if isinstance(limit, bool) or not isinstance(limit, int) or not 1 <= limit <= MAX_LIMIT:
-        raise InvalidRequestError("$.limit", f"expected 1 to {MAX_LIMIT}, found {limit!r}"[:120])
-    if not isinstance(explain, bool):
-        raise InvalidRequestError("$.explain", f"expected true or false, found {explain!r}"[:120])
-    return SessionRequest(
-        tuple(_rating(at, one) for at, one in enumerate(ratings)),
-        None if user is None else _identifier("$.user", user),
-        limit,
-        explain,
-    )
+    rated = tuple(_rating(at, one) for at, one in enumerate(ratings))
+    return None if user is None else identifier("$.user", user), rated
 
 
-def parse_recommendations(query: Mapping[str, str]) -> RecommendationRequest:
-    """Read ``?limit=10&exclude_seen=true``.
-
-    Raises:
-        InvalidRequestError: a value cannot be read.
-    """
-    text = query.get("limit", "10")
-    if not (text.isascii() and text.isdigit() and len(text) < 6 and 1 <= int(text) <= MAX_LIMIT):
-        raise InvalidRequestError("limit", f"expected 1 to {MAX_LIMIT}, found {text[:40]!r}")
-    exclude = query.get("exclude_seen", "true").lower()
-    if exclude not in ("true", "false"):
-        raise InvalidRequestError("exclude_seen", f"expected true or false, found {exclude[:40]!r}")
-    return RecommendationRequest(int(text), exclude == "true")
+def _items(name: str, value: object, fewest: int, most: int) -> tuple[str, ...]:
+    if not isinstance(value, list) or not fewest <= len(value) <= most:
+        found = f"{len(value)} of them" if isinstance(value, list) else json.dumps(value)[:80]
+        raise InvalidRequestError(
+            f"$.{name}", f"expected {fewest} to {most} ids of items, found {found}"
+        )
+    return tuple(identifier(f"$.{name}[{at}]", one) for at, one in enumerate(value))
 
 
-def parse_user(query: Mapping[str, str]) -> str:
-    """Read ``?user=a/b%20c``, whose percent-encoding is undone already.
-
-    Raises:
-        InvalidRequestError: there is none, or it cannot be an id.
-    """
-    if "user" not in query:
-        raise InvalidRequestError("user", "expected ?user=, percent-encoded; it is missing")
-    return _identifier("user", query["user"])
+def _whole(name: str, value: object, least: int, most: int) -> int:
+    if isinstance(value, bool) or not isinstance(value, int) or not least <= value <= most:
+        raise InvalidRequestError(f"$.{name}", f"expected {least} to {most}, found {value!r}"[:120])
+    return value
 
 
 def _document(body: str | None, known: Sequence[str], *, is_base64: bool) -> dict[str, object]:
@@ -155,7 +180,7 @@ def _rating(at: int, one: object) -> tuple[str, float | None]:
         isinstance(rating, bool) or not isinstance(rating, (int, float)) or abs(rating) > 1e9
     ):
         raise InvalidRequestError(f"{where}.rating", f"expected a number, found {rating!r}"[:120])
-    return _identifier(f"{where}.item", one["item"]), None if rating is None else float(rating)
+    return identifier(f"{where}.item", one["item"]), None if rating is None else float(rating)
 
 
 def _refuse_constant(name: str) -> NoReturn:
@@ -165,21 +190,9 @@ def _refuse_constant(name: str) -> NoReturn:
 def _pair(at: int, pair: object) -> tuple[str, str]:
     if not isinstance(pair, dict) or set(pair) != {"user", "item"}:
         raise InvalidRequestError(f"$.pairs[{at}]", 'expected {"user": ..., "item": ...}')
-    return _identifier(f"$.pairs[{at}].user", pair["user"]), _identifier(
+    return identifier(f"$.pairs[{at}].user", pair["user"]), identifier(
         f"$.pairs[{at}].item", pair["item"]
     )
-
-
-def _identifier(where: str, value: object) -> str:
-    if isinstance(value, float) and value.is_integer():
-        value = int(value)
-    if isinstance(value, int) and not isinstance(value, bool):
-        value = str(value)
-    if not isinstance(value, str) or not 1 <= len(value) <= MAX_ID_LENGTH:
-        raise InvalidRequestError(
-            where, f"expected an id: a string of 1 to {MAX_ID_LENGTH} characters, or a whole number"
-        )
-    return value
 
 
 def _threshold(value: object) -> float | None:

@@ -1,21 +1,23 @@
 """Lists for somebody who tells some ratings: a stranger, or a user of whom there is news."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
 from recommender.api.answers import (
     ServedRun,
+    best_of,
     items_told,
     like_chances,
+    most_popular,
     names_of,
     popular_told,
 )
-from recommender.api.requests import SessionRequest
+from recommender.api.requests import RankRequest, SessionRequest
 from recommender.features import Floats, Integers
 from recommender.model.fold_in import FoldedUsers, FoldIn
-from recommender.model.ranking import popular_items, top_items
-from recommender.model.seen_items import SeenItems
+from recommender.model.pair_model import PairModel
 
 
 @dataclass(frozen=True, eq=False)
@@ -46,46 +48,85 @@ def session(
         items; with ``explain`` each with ``because``: what the known items add to its score, the
         most first.
     """
-    items, weights, fresh = _together(run, request, known)
+    items, weights, fresh = _together(run, request.ratings, known)
     user = request.user or ""
     answer: dict[str, object] = {
         **({} if request.user is None else {"user": user, "user_known": run.has_rated(user)}),
         "model_version": run.run_id,
         "items_known": fresh,
     }
-    seen = _seen(run, user, items)
-    fold_in = run.fold_in
-    number = run.number_of(user)
-    is_told = number >= len(run.vocabulary.users)
-    if run.ranking is None or fold_in is None or not (items.size or is_told):
-        popular = popular_items(run.item_likes, request.limit + seen.size)
-        popular = popular[~np.isin(popular, seen)][: request.limit]
+    left_out = np.union1d(_seen(run, user, items), run.items_of(request.exclude)).astype(np.int64)
+    own = _own(run, user, items, weights)
+    if own is None:
+        popular = most_popular(run, left_out, request.limit, request.offset)
         return {**answer, "basis": "popular", "items": popular_told(run, likes, user, popular)}
-    if items.size:
-        vector, count = fold_in.user(items, weights)
-    else:
-        vector, count = run.ranking.user_factors[number].astype(np.float64), 0
-    own = fold_in.model_of(FoldedUsers(vector[None], np.array([count])))
-    left_out = SeenItems(np.array([0, seen.size]), seen)
-    found, raw = top_items(own, np.zeros(1, np.int64), request.limit, left_out)
-    there = found[0] >= 0
-    names = names_of(run, found[0][there])
-    told = items_told(run, names, raw[0][there], like_chances(likes, user, names))
-    if request.explain and items.size:
-        _explain(run, fold_in, items, weights, found[0][there], told)
+    found, raw = best_of(own, left_out, request.limit, request.offset)
+    names = names_of(run, found)
+    told = items_told(run, names, raw, like_chances(likes, user, names))
+    if request.explain and items.size and run.fold_in is not None:
+        _explain(run, run.fold_in, items, weights, found, told)
     return {**answer, "basis": "ratings" if items.size else "features", "items": told}
 
 
+def rank(
+    run: ServedRun, likes: ServedRun | None, request: RankRequest, known: Known
+) -> dict[str, object]:
+    """Put items in the order in which a list for somebody would have them.
+
+    Who somebody is follows as in `session`. Items that nobody knows come last, in the order of the
+    request, without a score.
+
+    Returns:
+        ``basis`` as `session` tells it, and the items, each with whether it is known.
+    """
+    items, weights, _ = _together(run, request.ratings, known)
+    user = request.user or ""
+    own = _own(run, user, items, weights)
+    number_of = run.vocabulary.item_numbers
+    there = [item for item in request.items if item in number_of]
+    numbers = np.array([number_of[item] for item in there], np.int64)
+    if own is None:
+        scores = run.item_likes[numbers].astype(np.float64)
+    else:
+        scores = own.score_pairs(np.zeros(numbers.size, np.int64), numbers)
+    order = np.lexsort((numbers, -scores))
+    names = names_of(run, numbers[order])
+    told = items_told(run, names, scores[order], like_chances(likes, user, names))
+    strangers = [item for item in request.items if item not in number_of]
+    return {
+        **({} if request.user is None else {"user": user, "user_known": run.has_rated(user)}),
+        "model_version": run.run_id,
+        "basis": "popular" if own is None else "ratings" if items.size else "features",
+        "items": [
+            *({**one, "item_known": one["item"] not in run.cold_items} for one in told),
+            *({"item": item, "title": None, "item_known": False} for item in strangers),
+        ],
+    }
+
+
+def _own(run: ServedRun, user: str, items: Integers, weights: Floats) -> PairModel | None:
+    """The ranking model of one person by ratings, else by what a side file tells of a user."""
+    number = run.number_of(user)
+    is_told = number >= len(run.vocabulary.users)
+    if run.ranking is None or run.fold_in is None or not (items.size or is_told):
+        return None
+    if items.size:
+        vector, count = run.fold_in.user(items, weights)
+    else:
+        vector, count = run.ranking.user_factors[number].astype(np.float64), 0
+    return run.fold_in.model_of(FoldedUsers(vector[None], np.array([count])))
+
+
 def _together(
-    run: ServedRun, request: SessionRequest, known: Known
+    run: ServedRun, ratings: Sequence[tuple[str, float | None]], known: Known
 ) -> tuple[Integers, Floats, int]:
     """Put known and fresh ratings together, and say how many of the fresh items are known."""
     numbers = run.vocabulary.item_numbers
-    best = np.array([np.inf if r is None else r for _, r in request.ratings], np.float32)
+    best = np.array([np.inf if r is None else r for _, r in ratings], np.float32)
     weights = run.weigh(best).tolist()
     fresh = {
         numbers[item]: weight
-        for (item, _), weight in zip(request.ratings, weights, strict=True)
+        for (item, _), weight in zip(ratings, weights, strict=True)
         if item in numbers
     }
     every = dict(zip(known.items.tolist(), known.weights.tolist(), strict=True))

@@ -30,9 +30,9 @@ def lists_verdict(
 
     They may not if they are worse than the most popular items by more than the standard error of
     the difference, or worse than the champion's by more than the tolerance and by more than chance
-    makes: :data:`~recommender.evaluation.figures.BEYOND_CHANCE` standard errors. Differences are within users: see
-    :func:`~recommender.evaluation.figures.paired_difference`. Few users reject less: see
-    :func:`~recommender.evaluation.figures.can_tell`.
+    makes: :data:`~recommender.evaluation.figures.BEYOND_CHANCE` standard errors. Differences are
+    within users: see :func:`~recommender.evaluation.figures.paired_difference`. Few users reject
+    less: see :func:`~recommender.evaluation.figures.can_tell`.
 
     Args:
         challenger: ``ndcg@length`` of each user's list by the new model.

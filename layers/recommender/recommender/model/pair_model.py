@@ -60,6 +60,14 @@ class PairModel:
             item_factors=self.item_factors[:items],
         )
 
+    def of_user(self, user: int) -> "PairModel":
+        """The model of one user alone, whose number is 0 there, without a copy of its weights."""
+        return replace(
+            self,
+            user_weights=self.user_weights[user : user + 1],
+            user_factors=self.user_factors[user : user + 1],
+        )
+
     def score_pairs(self, users: Integers, items: Integers) -> Float64s:
         """Score pairs, before any link function.
 

@@ -2,8 +2,10 @@
 
 from collections.abc import Mapping
 
-from recommender.api import answers, sessions
-from recommender.api.requests import PredictionRequest, RecommendationRequest, SessionRequest
+from recommender.api import answers, items, sessions
+from recommender.api.answers import ServedRun
+from recommender.api.queries import Page, RecommendationRequest
+from recommender.api.requests import PredictionRequest, RankRequest, SessionRequest
 from recommender.api.sessions import Known
 from recommender.pipeline.settings import PredictSettings
 from recommender.serving import served_runs
@@ -43,13 +45,69 @@ def session(settings: PredictSettings, catalog: str, request: SessionRequest) ->
     Raises:
         UnknownCatalogError: nothing serves.
     """
-    bucket = settings.artifacts_bucket
-    run, likes = served_runs.runs_of_lists(bucket, catalog)
-    known = Known.nothing()
-    number = run.number_of(request.user or "")
-    if 0 <= number < len(run.vocabulary.users) and run.ranking is not None:
-        known = Known(*served_runs.rated(bucket, catalog, run.run_id, number))
+    run, likes = served_runs.runs_of_lists(settings.artifacts_bucket, catalog)
+    known = _known(settings, catalog, run, request.user)
     return sessions.session(run, likes, request, known)
+
+
+def rank(settings: PredictSettings, catalog: str, request: RankRequest) -> dict[str, object]:
+    """Put items in order for a user, or for somebody by ratings that are sent along.
+
+    Raises:
+        UnknownCatalogError: nothing serves.
+    """
+    run, likes = served_runs.runs_of_lists(settings.artifacts_bucket, catalog)
+    return sessions.rank(run, likes, request, _known(settings, catalog, run, request.user))
+
+
+def item(settings: PredictSettings, catalog: str, name: str) -> dict[str, object]:
+    """Tell what is known of an item.
+
+    Raises:
+        UnknownCatalogError: nothing serves.
+        UnknownItemError: the run that serves has no such item.
+    """
+    return items.item(_lists(settings, catalog), name)
+
+
+def search(settings: PredictSettings, catalog: str, text: str, page: Page) -> dict[str, object]:
+    """Find items by their titles.
+
+    Raises:
+        UnknownCatalogError: nothing serves.
+    """
+    return items.search(_lists(settings, catalog), text, page)
+
+
+def similar(settings: PredictSettings, catalog: str, name: str, page: Page) -> dict[str, object]:
+    """Name items like another.
+
+    Raises:
+        UnknownCatalogError: nothing serves.
+        UnknownItemError: the run that serves has no such item.
+    """
+    return items.similar(_lists(settings, catalog), name, page)
+
+
+def popular(settings: PredictSettings, catalog: str, page: Page) -> dict[str, object]:
+    """Name the items that most users like.
+
+    Raises:
+        UnknownCatalogError: nothing serves.
+    """
+    return items.popular(_lists(settings, catalog), page)
+
+
+def _lists(settings: PredictSettings, catalog: str) -> ServedRun:
+    return served_runs.runs_of_lists(settings.artifacts_bucket, catalog)[0]
+
+
+def _known(settings: PredictSettings, catalog: str, run: ServedRun, user: str | None) -> Known:
+    """What the ranking model knows of a user already."""
+    number = run.number_of(user or "")
+    if not 0 <= number < len(run.vocabulary.users) or run.ranking is None:
+        return Known.nothing()
+    return Known(*served_runs.rated(settings.artifacts_bucket, catalog, run.run_id, number))
 
 
 def model(settings: PredictSettings, catalog: str) -> Mapping[str, object]:

@@ -39,6 +39,9 @@ class Api:
     stage: Stage
     run: ServedRun
 
+    def __repr__(self) -> str:  # a failed example shows it
+        return f"Api({self.run.run_id})"
+
     def get(self, path: str, **query: str | Sequence[str]) -> Mapping[str, Any]:
         return self._call(api_call("GET", f"/v1/catalogs/films/{path}", query=query))
 

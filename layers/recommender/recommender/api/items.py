@@ -128,7 +128,7 @@ def _cosines(factors: Float32s, item: int) -> Float64s:
     own = factors[item].astype(np.float64)
     products = np.einsum("ij,j->i", factors, own, dtype=np.float64)
     norms = np.sqrt(np.einsum("ij,ij->i", factors, factors, dtype=np.float64) * (own @ own))
-    cosines = np.zeros_like(products)
+    cosines: Float64s = np.zeros(factors.shape[0])
     np.divide(products, norms, out=cosines, where=norms > 0)
     return cosines
 

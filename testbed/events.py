@@ -77,10 +77,9 @@ def api_call(
     query: Mapping[str, str | Sequence[str]] | None = None,
 ) -> dict[str, Any]:
     """A call of the REST API, as API Gateway hands it to a function (payload 1.0)."""
-    values = {
-        name: [value] if isinstance(value, str) else list(value)
-        for name, value in (query or {}).items()
-    }
+    asked = (query or {}).items()
+    several = {name: [one] if isinstance(one, str) else list(one) for name, one in asked}
+    values = {name: each for name, each in several.items() if each}
     return {
         "resource": path,
         "path": path,
@@ -89,7 +88,7 @@ def api_call(
         "multiValueHeaders": {"Content-Type": ["application/json"]},
         "queryStringParameters": None
         if query is None
-        else {name: several[-1] for name, several in values.items()},
+        else {name: each[-1] for name, each in values.items()},
         "multiValueQueryStringParameters": None if query is None else values,
         "pathParameters": None,
         "stageVariables": None,

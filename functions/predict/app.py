@@ -11,6 +11,7 @@ from aws_lambda_powertools.metrics import MetricUnit
 from aws_lambda_powertools.utilities.typing import LambdaContext
 from recommender.api.problems import answered, of_error, problem, refused
 from recommender.api.queries import (
+    MAX_RUNS,
     Page,
     RecommendationRequest,
     parse_id,
@@ -24,7 +25,7 @@ from recommender.errors import EndpointFailedError, RecommenderError, ServiceErr
 from recommender.observability import logger, metrics
 from recommender.pipeline.runs import CODE_VERSION
 from recommender.pipeline.settings import PredictSettings
-from recommender.serving import answers
+from recommender.serving import answers, history
 
 app = APIGatewayRestResolver()
 
@@ -107,6 +108,26 @@ def popular(catalog: str) -> Response[str]:
 def model(catalog: str) -> Response[str]:
     """Show the manifest of the run that serves."""
     return _answer(answers.model(_settings(), _parameter("catalog", catalog)))
+
+
+@app.get("/v1/catalogs")
+def catalogs() -> Response[str]:
+    """Name the catalogs of which a model serves."""
+    return _answer(history.catalogs(_settings().artifacts_bucket, _page()))
+
+
+@app.get("/v1/catalogs/<catalog>/runs")
+def runs(catalog: str) -> Response[str]:
+    """Tell a catalog's runs, the newest first."""
+    catalog, page = _parameter("catalog", catalog), parse_page(_query(), most=MAX_RUNS)
+    return _answer(history.runs(_settings().artifacts_bucket, catalog, page))
+
+
+@app.get("/v1/catalogs/<catalog>/runs/<run>")
+def run(catalog: str, run: str) -> Response[str]:
+    """Show the manifest of a run."""
+    catalog, run = _parameter("catalog", catalog), _parameter("run", run)
+    return _answer(history.run(_settings().artifacts_bucket, catalog, run))
 
 
 @app.get("/v1/health")

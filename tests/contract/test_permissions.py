@@ -299,6 +299,9 @@ def questions(stage: Stage) -> None:
     ask("GET", "/v1/catalogs/films/users/anna/recommendations")
     ask("GET", "/v1/catalogs/films/model")
     ask("GET", "/v1/catalogs/books/model")
+    ask("GET", "/v1/catalogs")
+    ask("GET", "/v1/catalogs/films/runs")
+    ask("GET", "/v1/catalogs/films/runs/none")
     ask("GET", "/v1/health")
 
 

@@ -164,6 +164,14 @@ class UnknownItemError(InputError):
         self.item = item
 
 
+class UnknownRunError(InputError):
+    """The catalog has no such run, or none that has ended."""
+
+    def __init__(self, run_id: str) -> None:
+        super().__init__(f"There is no record of a run {shown(run_id)}.")
+        self.run_id = run_id
+
+
 class InvalidRequestError(InputError):
     """An API call cannot be answered as asked."""
 

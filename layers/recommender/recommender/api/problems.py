@@ -13,6 +13,7 @@ from recommender.errors import (
     ServiceError,
     UnknownCatalogError,
     UnknownItemError,
+    UnknownRunError,
 )
 from recommender.json_text import utf8
 
@@ -25,6 +26,7 @@ _KINDS: tuple[tuple[type[RecommenderError], str, HTTPStatus], ...] = (
     (InvalidCatalogNameError, "invalid-catalog-name", HTTPStatus.BAD_REQUEST),
     (UnknownCatalogError, "unknown-catalog", HTTPStatus.NOT_FOUND),
     (UnknownItemError, "unknown-item", HTTPStatus.NOT_FOUND),
+    (UnknownRunError, "unknown-run", HTTPStatus.NOT_FOUND),
     (EndpointFailedError, "endpoint-failed", HTTPStatus.SERVICE_UNAVAILABLE),
     (ServiceError, "try-again", HTTPStatus.SERVICE_UNAVAILABLE),
 )

@@ -10,6 +10,7 @@ MAX_OFFSET = 10_000
 MAX_EXCLUDED = 1000
 MAX_ID_LENGTH = 256
 MAX_SEARCH_LENGTH = 256
+MAX_RUNS = 50
 
 
 @dataclass(frozen=True)
@@ -31,12 +32,15 @@ class RecommendationRequest(Page):
     exclude_seen: bool = True
 
 
-def parse_page(query: Mapping[str, str], exclude: Sequence[str] = ()) -> Page:
+def parse_page(
+    query: Mapping[str, str], exclude: Sequence[str] = (), most: int = MAX_LIMIT
+) -> Page:
     """Read ``?limit=10&offset=20&exclude=50&exclude=172``.
 
     Args:
         query: each parameter with its last value.
         exclude: every value of ``exclude``.
+        most: how large a limit may be.
 
     Raises:
         InvalidRequestError: a value cannot be read.
@@ -46,7 +50,7 @@ def parse_page(query: Mapping[str, str], exclude: Sequence[str] = ()) -> Page:
             "exclude", f"expected at most {MAX_EXCLUDED} items, found {len(exclude)}"
         )
     return Page(
-        _whole(query, "limit", 10, 1, MAX_LIMIT),
+        _whole(query, "limit", 10, 1, most),
         _whole(query, "offset", 0, 0, MAX_OFFSET),
         tuple(identifier("exclude", one) for one in exclude),
     )

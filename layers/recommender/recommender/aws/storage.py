@@ -69,6 +69,18 @@ def list_keys(bucket: str, prefix: str) -> set[str]:
         return {one["Key"] for page in pages for one in page.get("Contents", [])}
 
 
+def list_folders(bucket: str, prefix: str) -> list[str]:
+    """List the names directly under a prefix that end with a slash, without it, ascending."""
+    with passing_troubles("s3:ListObjectsV2"):
+        pages = (
+            s3()
+            .get_paginator("list_objects_v2")
+            .paginate(Bucket=bucket, Prefix=prefix, Delimiter="/")
+        )
+        found = (one["Prefix"] for page in pages for one in page.get("CommonPrefixes", []))
+        return sorted(one.removeprefix(prefix).rstrip("/") for one in found)
+
+
 def read_version(bucket: str, file: SnapshotFile) -> bytes:
     """Read exactly the version that a snapshot names."""
     with passing_troubles("s3:GetObjectVersion"):

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from recommender.aws import leases
-from recommender.serving import served_runs
+from recommender.serving import scoring, served_runs
 
 from functions.admit_upload import app as admit_upload
 from functions.predict import app as predict
@@ -125,7 +125,7 @@ def state_of(stage: Stage) -> dict[str, Any]:
     served_runs._without.cache_clear()
     served_runs._pointers.clear()
     served_runs._withdrawn.clear()
-    served_runs._variants.clear()
+    scoring._variants.clear()
     pointer = stage.kept_json("current/films.json")
     run_id = pointer["runId"]
     manifest = stage.kept_json(f"runs/films/{run_id}/manifest.json")

@@ -19,7 +19,7 @@ from moto.core.base_backend import BackendDict
 from moto.stepfunctions.models import stepfunctions_backends
 from recommender.aws import clients
 from recommender.observability import metrics
-from recommender.serving import served_runs
+from recommender.serving import scoring, served_runs
 
 from testbed import template
 from testbed.sagemaker import SageMaker
@@ -213,7 +213,7 @@ def forget() -> None:
     served_runs._without.cache_clear()
     served_runs._pointers.clear()
     served_runs._withdrawn.clear()
-    served_runs._variants.clear()
+    scoring._variants.clear()
 
 
 @contextmanager

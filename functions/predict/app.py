@@ -35,7 +35,11 @@ def predictions(catalog: str) -> Response[str]:
     """Score pairs of user and item."""
     event, catalog = app.current_event, _parameter("catalog", catalog)
     request = parse_predictions(event.body, is_base64=bool(event.is_base64_encoded))
-    return _answer(answers.predictions(_settings(), catalog, request))
+    told, trouble = answers.predictions(_settings(), catalog, request)
+    if trouble is not None:
+        metrics.add_metric("EndpointErrors", MetricUnit.Count, 1)
+        logger.warning("answered without the endpoint", extra={"reason": str(trouble)})
+    return _answer(told)
 
 
 @app.get("/v1/catalogs/<catalog>/users/<user>/recommendations")

@@ -14,7 +14,6 @@ from functions.predict import app
 from testbed import films
 from testbed.events import api_call
 from testbed.runs import ENDPOINT, Kept
-from testbed.sagemaker import RefusalError
 from testbed.stage import Stage
 
 PREDICTIONS = "/v1/catalogs/films/predictions"
@@ -281,42 +280,6 @@ def test_a_path_that_does_not_exist_is_not_found(api: Api, method: str, path: st
     assert path in detail
 
 
-def test_without_an_endpoint_the_service_is_unavailable(api: Api) -> None:
-    del api.stage.sagemaker.endpoints[ENDPOINT]
-    detail = check_problem(api.predict(("anna", "242")), 503, "endpoint-failed")
-    assert detail == f"endpoint {ENDPOINT}: it does not serve"
-
-
-def test_without_an_endpoint_users_still_have_their_recommendations(api: Api) -> None:
-    del api.stage.sagemaker.endpoints[ENDPOINT]
-    assert api.recommend("anna").status == 200
-
-
-@pytest.mark.parametrize(
-    ("trouble", "kind"),
-    [
-        (RefusalError("ModelError", "Received server error (500)", 424), "endpoint-failed"),
-        (RefusalError("ThrottlingException", "Rate exceeded"), "try-again"),
-        (RefusalError("ServiceUnavailable", "", 503), "try-again"),
-        (RefusalError("InternalFailure", "", 500), "try-again"),
-        (RefusalError("ModelNotReadyException", "", 429), "try-again"),
-    ],
-    ids=lambda value: getattr(value, "code", ""),
-)
-def test_an_endpoint_that_fails_is_a_passing_trouble_and_is_counted(
-    api: Api, capsys: pytest.CaptureFixture[str], trouble: RefusalError, kind: str
-) -> None:
-    api.stage.sagemaker.troubles["InvokeEndpoint"] = [trouble]
-    check_problem(api.predict(("anna", "242")), 503, kind)
-    counted = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
-    (metric,) = (one for one in counted if "_aws" in one)
-    assert metric["EndpointErrors"] == [1.0]
-    (told,) = metric["_aws"]["CloudWatchMetrics"]
-    # As the alarm in the template looks for it.
-    assert (told["Namespace"], told["Dimensions"]) == ("Matinee", [["service"]])
-    assert metric["service"] == "matinee"
-
-
 def test_a_bad_request_is_not_counted_as_an_error_of_the_endpoint(
     api: Api, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -361,14 +324,6 @@ def test_an_endpoint_that_moved_ahead_of_the_pointer_is_asked_in_its_own_words(a
         assert scores == pytest.approx([films.LIKED, films.DISLIKED])
     operations = [call.operation for call in api.stage.calls]
     assert operations.count("DescribeEndpoint") == 1
-
-
-def test_an_endpoint_that_moves_at_every_try_is_given_up(api: Api) -> None:
-    moved = [RefusalError("ValidationError", "Variant could not be found") for _ in range(9)]
-    api.stage.sagemaker.troubles["InvokeEndpoint"] = list(moved)
-    detail = check_problem(api.predict(("anna", "242")), 503, "endpoint-failed")
-    assert "changed its model at every try" in detail
-    assert len(api.stage.sagemaker.troubles["InvokeEndpoint"]) == 4
 
 
 def test_a_pointer_that_moved_is_followed_within_seconds(

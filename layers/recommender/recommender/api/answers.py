@@ -17,7 +17,6 @@ from recommender.model.machine import link as linked
 from recommender.model.pair_model import PairModel
 from recommender.model.ranking import popular_items, popular_lists, top_items
 from recommender.model.seen_items import UNKNOWN, SeenItems
-from recommender.model_names import RANKING
 from recommender.predictor_types import BINARY_CLASSIFIER, REGRESSOR
 
 
@@ -100,7 +99,11 @@ class ServedRun:
 
 
 def predictions(
-    run: ServedRun, pairs: Sequence[tuple[str, str]], scores: Float64s, threshold: float | None
+    run: ServedRun,
+    pairs: Sequence[tuple[str, str]],
+    scores: Float64s,
+    threshold: float | None,
+    scored_by: str,
 ) -> dict[str, object]:
     """Tell the scores of pairs. Unknown users and items are answered too, and marked.
 
@@ -112,6 +115,7 @@ def predictions(
             regressor that tells no such probabilities it is a rating, the catalog's
             ``like_threshold`` if there is none. Without a like model it is a score of the ranking
             model, 0.5 if there is none: half way from a stranger to a sure choice.
+        scored_by: who scored them: "endpoint", "factors" or "ranking".
 
     Raises:
         InvalidRequestError: the threshold is a rating, and the model tells probabilities.
@@ -124,7 +128,7 @@ def predictions(
     told = items_told(run, [item for _, item in pairs], scores, None if link is None else judged_by)
     return {
         "model_version": run.run_id,
-        **({} if run.like else {"scored_by": RANKING}),
+        "scored_by": scored_by,
         "predictions": [
             {
                 "user": user,

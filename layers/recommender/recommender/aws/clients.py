@@ -42,6 +42,12 @@ _PASSING = frozenset(
 )
 _CONFIG = Config(retries={"mode": "standard", "total_max_attempts": 4}, connect_timeout=5)
 
+# A caller waits for an endpoint, and API Gateway for 29 s at most: after two tries there must be
+# time left to answer without it.
+_WHILE_SOMEBODY_WAITS = Config(
+    retries={"mode": "standard", "total_max_attempts": 2}, connect_timeout=2, read_timeout=8
+)
+
 
 @cache
 def s3() -> "S3Client":
@@ -64,7 +70,7 @@ def sagemaker() -> "SageMakerClient":
 @cache
 def sagemaker_runtime() -> "SageMakerRuntimeClient":
     """SageMaker's endpoints."""
-    return boto3.client("sagemaker-runtime", config=_CONFIG)
+    return boto3.client("sagemaker-runtime", config=_WHILE_SOMEBODY_WAITS)
 
 
 @cache

@@ -7,24 +7,30 @@ from recommender.api.answers import ServedRun
 from recommender.api.queries import Page, RecommendationRequest
 from recommender.api.requests import PredictionRequest, RankRequest, SessionRequest
 from recommender.api.sessions import Known
+from recommender.errors import RecommenderError
 from recommender.pipeline.settings import PredictSettings
-from recommender.serving import served_runs
+from recommender.serving import scoring, served_runs
 
 
 def predictions(
     settings: PredictSettings, catalog: str, request: PredictionRequest
-) -> dict[str, object]:
-    """Score pairs at the endpoint.
+) -> tuple[dict[str, object], RecommenderError | None]:
+    """Score pairs at the endpoint; if it cannot answer, by the same model's factors.
+
+    Returns:
+        The answer, and what was wrong with the endpoint.
 
     Raises:
         UnknownCatalogError: nothing serves.
-        EndpointFailedError: the endpoint cannot answer.
         InvalidRequestError: the threshold is none of the model's.
     """
-    run, scores = served_runs.score(
+    scored = scoring.score(
         settings.artifacts_bucket, settings.resource_prefix, catalog, request.pairs
     )
-    return answers.predictions(run, request.pairs, scores, request.threshold)
+    told = answers.predictions(
+        scored.run, request.pairs, scored.scores, request.threshold, scored.scored_by
+    )
+    return told, scored.trouble
 
 
 def recommendations(

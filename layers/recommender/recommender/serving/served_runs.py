@@ -1,8 +1,8 @@
-"""The run that serves, loaded once per container, and predictions by its endpoint."""
+"""The run that serves, loaded once per container."""
 
 import json
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from functools import lru_cache, partial
 from typing import Any, cast
@@ -11,29 +11,24 @@ import numpy as np
 from numpy.typing import NDArray
 
 from recommender.api.answers import ServedRun
-from recommender.aws import endpoint, sagemaker, storage
+from recommender.aws import storage
 from recommender.aws.archives import StoredArrays
 from recommender.catalog.keys import check_catalog_name
 from recommender.catalog.ranking import Ranking
 from recommender.dataset.vocabulary import Vocabulary
-from recommender.errors import EndpointFailedError, UnknownCatalogError
-from recommender.features import Float32s, Float64s, Integers
+from recommender.errors import UnknownCatalogError
+from recommender.features import Float32s
 from recommender.model import factors
 from recommender.model.pair_model import PairModel
 from recommender.model.seen_items import SeenItems
 from recommender.model_names import LIKE, RANKING
-from recommender.pipeline import jobs
 from recommender.pipeline.pointers import Pointer
 from recommender.pipeline.run_files import RunFiles, pointer_key, withdrawn_key
-from recommender.recordio.writing import write_rows
 from recommender.serving import side_features
 
 _POINTER_SECONDS = 5.0
-_UPDATES_IN_A_ROW = 5
 _pointers: dict[tuple[str, str], tuple[float, Pointer]] = {}
 _withdrawn: dict[tuple[str, str], tuple[float, frozenset[str]]] = {}
-_variants: dict[str, str] = {}
-"""Endpoint to the variant that answered last: the pointer moves a little after the endpoint."""
 
 
 def pointer(bucket: str, catalog: str) -> Pointer:
@@ -165,68 +160,3 @@ def rated(
 def _rated_offsets(bucket: str, catalog: str, run_id: str) -> NDArray[np.int64]:
     arrays = StoredArrays(bucket, RunFiles(catalog, run_id).rated)
     return arrays.part("offsets", 0, arrays.size("offsets")).astype(np.int64)
-
-
-def score(
-    bucket: str, prefix: str, catalog: str, pairs: Sequence[tuple[str, str]]
-) -> tuple[ServedRun, Float64s]:
-    """Score pairs at the catalog's endpoint; without a like model, by the ranking model.
-
-    The endpoint may move to a new model at any moment, whose columns mean other users and items.
-    So each call names the variant whose vocabulary encoded it, and follows when that has gone.
-
-    Returns:
-        The run that answered, and ``(n,)`` scores.
-
-    Raises:
-        UnknownCatalogError: nothing serves.
-        EndpointFailedError: the endpoint cannot answer.
-    """
-    found = pointer(bucket, catalog)
-    if found.like is None:
-        run = served(bucket, catalog, found.lists)
-        if run.ranking is None:
-            raise UnknownCatalogError(catalog)
-        return run, run.ranking.predict_pairs(*run.numbers_of(pairs))
-    name = jobs.endpoint_name(prefix, catalog)
-    run_id = _variants.get(name, found.like)
-    for _ in range(_UPDATES_IN_A_ROW):
-        run = served(bucket, catalog, run_id)
-        try:
-            return run, _score_with(run, name, pairs)
-        except endpoint.VariantMovedError:
-            run_id = _variants[name] = _current_variant(name)
-    raise EndpointFailedError(name, "it changed its model at every try")
-
-
-def _current_variant(name: str) -> str:
-    found = sagemaker.describe_endpoint(name)
-    if found is None or not found.get("ProductionVariants"):
-        raise EndpointFailedError(name, "it does not serve")
-    return jobs.run_of_variant(found["ProductionVariants"][0]["VariantName"])
-
-
-def _score_with(run: ServedRun, name: str, pairs: Sequence[tuple[str, str]]) -> Float64s:
-    if run.like is None:
-        raise EndpointFailedError(name, "the run that it serves has no like model")
-    users, items = run.numbers_of(pairs)
-    # A pair of strangers has nothing to send, the model's bias is its answer; and who has no
-    # ratings has no column of the model's: the vectors by their features are not the endpoint's.
-    scores = run.like.predict_pairs(users, items)
-    n_users, n_items = len(run.vocabulary.users), len(run.vocabulary.items)
-    is_rated = (users < n_users) & (items < n_items)
-    some = np.flatnonzero(is_rated & ((users >= 0) | (items >= 0)))
-    if len(some):
-        scores[some] = _asked(run, name, users[some], items[some])
-    return scores
-
-
-def _asked(run: ServedRun, name: str, users: Integers, items: Integers) -> Float64s:
-    """Ask the endpoint, in as many parts as its limit on a body takes."""
-    # The endpoint's model knows the side features; what they add was not folded away there.
-    body = write_rows(run.features.rows(users, items), None)
-    if len(body) > endpoint.MAX_BODY_BYTES and users.size > 1:
-        half = users.size // 2
-        parts = (slice(0, half), slice(half, None))
-        return np.concatenate([_asked(run, name, users[part], items[part]) for part in parts])
-    return endpoint.score(name, jobs.variant_name(run.run_id), body)

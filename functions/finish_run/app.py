@@ -11,7 +11,7 @@ from recommender.observability import logger, metrics
 from recommender.pipeline.manifests import WITHOUT_RECORD, RunError, may_pass, notice, summary
 from recommender.pipeline.run_files import RunFiles
 from recommender.pipeline.settings import FinishRunSettings
-from recommender.steps import admission, outcomes, reconciling
+from recommender.steps import admission, outcomes, recommendations, reconciling
 
 
 @logger.inject_lambda_context
@@ -51,6 +51,8 @@ def lambda_handler(event: dict[str, Any], context: LambdaContext) -> dict[str, o
             state=state,
             error=error,
         )
+    if outcome == "promoted" and "scoring" in state:
+        recommendations.close_lists(settings.artifacts_bucket, files)
     if record is not None and outcome == "promoted":
         outcomes.move_pointer(settings.artifacts_bucket, settings.state_table, execution, record)
     if mine and outcome == "promoted":

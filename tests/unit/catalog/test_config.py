@@ -30,6 +30,8 @@ FULL = {
     "features": {"items": {"genres": {}, "year": {"bounds": [1970, 1990.5]}}},
     "split": {"fraction": 0.2},
     "top_n": 20,
+    "recommendations": {"format": "parquet", "titles": False},
+    "scores": {"titles": False},
     "reject_limit": 0.5,
     "gate": {
         "tolerance": 0.05,
@@ -109,6 +111,9 @@ def test_every_setting_is_read() -> None:
         "feedback": "",
         "events": {},
         "half_life_days": 0.0,
+        "list_format": "parquet",
+        "list_titles": False,
+        "score_titles": False,
     }
 
 
@@ -125,6 +130,9 @@ def test_settings_survive_a_plan(data: bytes | None) -> None:
         ({"like_threshold": True}, "$.like_threshold", ["true", "a number"]),
         ({"like_threshold": 1e39}, "$.like_threshold", ["1e+39", "at most"]),
         ({"predictor_type": "fm"}, "$.predictor_type", ['"fm"', '"binary_classifier"']),
+        ({"recommendations": {"format": "csv"}}, "$.recommendations.format", ['"csv"', '"jsonl"']),
+        ({"recommendations": {"title": True}}, "$.recommendations", ['"title"', "format, titles"]),
+        ({"scores": {"titles": "yes"}}, "$.scores.titles", ['"yes"', "a boolean"]),
         ({"split": {"fraction": 0}}, "$.split.fraction", ["0 ", "more than 0"]),
         ({"split": {"fraction": 1}}, "$.split.fraction", ["1 ", "less than 1"]),
         ({"split": 0.1}, "$.split", ["0.1", "an object"]),
@@ -225,7 +233,7 @@ def test_the_schema_describes_every_field() -> None:
         seen += 1
         waiting += schema.get("properties", {}).values()
         waiting += schema.get("patternProperties", {}).values()
-    assert seen == 64
+    assert seen == 69
 
 
 def test_there_is_a_limit_for_every_metric_and_for_nothing_else() -> None:

@@ -10,6 +10,8 @@ from recommender.catalog.ranking import Ranking, RankingSettings, ranking_of
 from recommender.catalog.schema import (
     Document,
     Features,
+    Lists,
+    Scores,
     Split,
     Training,
     read_document,
@@ -56,6 +58,9 @@ class CatalogConfig:
         events: type of event -> how much one counts, in files without ratings; none if all count 1.
         half_life_days: after how many days a row without a rating counts half; 0 for never.
         like_threshold_given: whether the settings say what a like is; else the ratings' scale does.
+        list_format: how the lists of all users are written: "jsonl" or "parquet".
+        list_titles: whether their items have titles.
+        score_titles: whether the scores of pair lists have titles.
     """
 
     like_threshold: float = 4.0
@@ -76,6 +81,9 @@ class CatalogConfig:
     events: Mapping[str, float] = field(default_factory=dict)
     half_life_days: float = 0.0
     like_threshold_given: bool = False
+    list_format: str = "jsonl"
+    list_titles: bool = True
+    score_titles: bool = True
 
     @property
     def is_implicit(self) -> bool:
@@ -184,6 +192,7 @@ def parse_config(key: str, data: bytes | None) -> CatalogConfig:
     defaults = CatalogConfig()
     split = settings.get("split", Split())
     training = settings.get("training", Training())
+    lists = settings.get("recommendations", Lists())
     config = CatalogConfig(
         like_threshold=float(settings.get("like_threshold", defaults.like_threshold)),
         like_threshold_given="like_threshold" in settings,
@@ -207,6 +216,9 @@ def parse_config(key: str, data: bytes | None) -> CatalogConfig:
         feedback=settings.get("feedback", defaults.feedback),
         events={event: float(weight) for event, weight in settings.get("events", {}).items()},
         half_life_days=float(settings.get("half_life_days", defaults.half_life_days)),
+        list_format=lists.get("format", defaults.list_format),
+        list_titles=lists.get("titles", defaults.list_titles),
+        score_titles=settings.get("scores", Scores()).get("titles", defaults.score_titles),
     )
     form = config.rating_form()
     if form.displaced:

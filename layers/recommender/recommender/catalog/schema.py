@@ -48,6 +48,19 @@ class Training(TypedDict, total=False):
     shards: int
 
 
+class Lists(TypedDict, total=False):
+    """How the lists of all users are written."""
+
+    format: str
+    titles: bool
+
+
+class Scores(TypedDict, total=False):
+    """How the scores of pair lists are written."""
+
+    titles: bool
+
+
 class Document(TypedDict, total=False):
     """``config.json`` as the schema lets it through."""
 
@@ -73,6 +86,8 @@ class Document(TypedDict, total=False):
     reject_limit: float
     gate: GateSettings
     training: Training
+    recommendations: Lists
+    scores: Scores
 
 
 def read_document(key: str, data: bytes) -> Document:

@@ -120,9 +120,14 @@ class RunFiles:
         """Prefix of the lists of all shards."""
         return self.root + "recommendations/"
 
-    def recommendations(self, shard: int) -> str:
-        """Top-N lists of one shard of users."""
-        return f"{self.all_recommendations}part-{shard:05d}.jsonl"
+    def recommendations(self, shard: int, ending: str = "jsonl") -> str:
+        """Top-N lists of one shard of users; ``ending`` is the format's."""
+        return f"{self.all_recommendations}part-{shard:05d}.{ending}"
+
+    @property
+    def recommendations_done(self) -> str:
+        """Empty, and there once the lists of all shards are."""
+        return self.all_recommendations + "_SUCCESS"
 
 
 def pointer_key(catalog: str) -> str:

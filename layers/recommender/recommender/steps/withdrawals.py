@@ -12,7 +12,7 @@ from typing import cast
 from recommender.aws import storage
 from recommender.catalog.config import CatalogConfig
 from recommender.dataset.vocabulary import Vocabulary
-from recommender.json_text import json_lines
+from recommender.pipeline.list_files import list_format
 from recommender.pipeline.pointers import Pointer
 from recommender.pipeline.run_files import RunFiles, pointer_key, withdrawn_key
 from recommender.pipeline.snapshots import Snapshot
@@ -88,8 +88,9 @@ def _is_there(plan: Mapping[str, object], snapshot: Snapshot) -> bool:
 def _leave_lists(bucket: str, files: RunFiles, gone: set[str]) -> None:
     """Write the parts of a run's lists anew that hold one of these users."""
     for key in sorted(storage.list_keys(bucket, files.all_recommendations)):
-        lines = storage.read(bucket, key).splitlines()
-        rows = [json.loads(line) for line in lines if line]
-        kept = [row for row in rows if row["user"] not in gone]
-        if len(kept) < len(rows):
-            storage.write(bucket, key, json_lines(kept), "application/x-ndjson")
+        if key == files.recommendations_done:
+            continue
+        form = list_format(key.rpartition(".")[2])
+        kept = form.without(storage.read(bucket, key), gone)
+        if kept is not None:
+            storage.write(bucket, key, kept, form.content_type)

@@ -64,6 +64,20 @@ def session(catalog: str) -> Response[str]:
     return _answer(answers.session(_settings(), catalog, request))
 
 
+@app.get("/v1/catalogs/<catalog>/users/<user>")
+def user(catalog: str, user: str) -> Response[str]:
+    """Tell what a user rated."""
+    catalog, user = _parameter("catalog", catalog), _parameter("user", user)
+    return _answer(answers.user(_settings(), catalog, user, _page()))
+
+
+@app.get("/v1/catalogs/<catalog>/users")
+def user_by_query(catalog: str) -> Response[str]:
+    """Tell what a user rated whose id a path cannot hold."""
+    catalog, user = _parameter("catalog", catalog), parse_id("user", _query())
+    return _answer(answers.user(_settings(), catalog, user, _page()))
+
+
 @app.post("/v1/catalogs/<catalog>/rank")
 def rank(catalog: str) -> Response[str]:
     """Put items in order for a user, or for somebody who is known by some ratings."""

@@ -241,3 +241,29 @@ def test_items_are_found_by_the_beginnings_of_words_of_their_titles(api: Api) ->
     assert [one for page in pages for one in page] == found
     assert api.get("items", query="wall", limit="1")["found"] == 4
     assert api.get("items")["status"] == 400
+
+
+@pytest.mark.parametrize("user", films.USERS)
+def test_what_a_user_rated_is_told_with_how_much_it_counts(api: Api, user: str) -> None:
+    answer = api.get("users", user=user, limit="500")
+    assert (answer["user"], answer["user_known"]) == (user, True)
+    assert sorted(names(answer)) == sorted(rated(user))
+    assert answer["found"] == len(rated(user))
+    told = {one["item"]: one["weight"] for one in answer["items"]}
+    train = [item for one, item in films.pairs("train") if one == user]
+    assert told == pytest.approx(
+        {item: (1.0 if films.likes(user, item) else 0.2) if item in train else 0 for item in told}
+    )
+    assert [*told.values()] == sorted(told.values(), reverse=True)
+    pages = [
+        names(api.get("users", user=user, limit="3", offset=str(at), exclude=names(answer)[:1]))
+        for at in range(0, 12, 3)
+    ]
+    assert [one for page in pages for one in page] == names(answer)[1:]
+
+
+def test_of_a_stranger_nothing_is_told(api: Api) -> None:
+    answer = api.get("users/nobody")
+    assert (answer["user_known"], answer["found"], names(answer)) == (False, 0, [])
+    assert api.get("users")["status"] == 400
+    assert api.get("users/anna") == api.get("users", user="anna")

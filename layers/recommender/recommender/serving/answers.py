@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 
-from recommender.api import answers, items, sessions
+from recommender.api import answers, items, sessions, users
 from recommender.api.answers import ServedRun
 from recommender.api.queries import Page, RecommendationRequest
 from recommender.api.requests import PredictionRequest, RankRequest, SessionRequest
@@ -93,6 +93,17 @@ def similar(settings: PredictSettings, catalog: str, name: str, page: Page) -> d
         UnknownItemError: the run that serves has no such item.
     """
     return items.similar(_lists(settings, catalog), name, page)
+
+
+def user(settings: PredictSettings, catalog: str, name: str, page: Page) -> dict[str, object]:
+    """Tell what a user rated.
+
+    Raises:
+        UnknownCatalogError: nothing serves.
+    """
+    run = _lists(settings, catalog)
+    name = users.name_of(run, name)
+    return users.user(run, name, _known(settings, catalog, run, name), page)
 
 
 def popular(settings: PredictSettings, catalog: str, page: Page) -> dict[str, object]:

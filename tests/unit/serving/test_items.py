@@ -267,3 +267,29 @@ def test_of_a_stranger_nothing_is_told(api: Api) -> None:
     assert (answer["user_known"], answer["found"], names(answer)) == (False, 0, [])
     assert api.get("users")["status"] == 400
     assert api.get("users/anna") == api.get("users", user="anna")
+
+
+@pytest.mark.parametrize("user", ["anna", "k"])
+@pytest.mark.parametrize("seen", [True, False])
+def test_a_list_is_explained_by_what_the_user_rated(api: Api, user: str, *, seen: bool) -> None:
+    query = {"exclude_seen": str(seen), "limit": "4", "offset": "1" * (not seen) or "0"}
+    plain = api.get(f"users/{user}/recommendations", **query)
+    told = api.get(f"users/{user}/recommendations", **query, explain="true")
+    assert {**told, "items": ()} == {**plain, "items": ()}
+    train = {item for one, item in films.pairs("train") if one == user}
+    assert told["items"]
+    assert seen is not bool({*names(told)} & train)
+    for one in told["items"]:
+        assert {reason["item"] for reason in one["because"]} <= train
+        assert sum(reason["share"] for reason in one["because"]) == pytest.approx(one["score"])
+    asked = {"user": user, "explain": True, "limit": 4, "exclude_seen": seen}
+    whole = api.post("recommendations", **asked, offset=int(query["offset"]))
+    assert whole["items"] == told["items"]
+
+
+def test_a_stranger_gets_no_reasons(api: Api) -> None:
+    stranger = api.get("users/nobody/recommendations", explain="true")
+    assert (stranger["status"], stranger["basis"]) == (200, "popular")
+    assert all("because" not in one for one in stranger["items"])
+    assert api.get("users/anna/recommendations", explain="1")["status"] == 400
+    assert api.post("recommendations", user="anna", exclude_seen="no")["status"] == 400

@@ -27,9 +27,10 @@ class Page:
 
 @dataclass(frozen=True)
 class RecommendationRequest(Page):
-    """Which part of a user's list, and whether the items that the user rated are left out."""
+    """Which part of a user's list; whether without what the user rated; whether with reasons."""
 
     exclude_seen: bool = True
+    explain: bool = False
 
 
 def parse_page(
@@ -59,16 +60,19 @@ def parse_page(
 def parse_recommendations(
     query: Mapping[str, str], exclude: Sequence[str] = ()
 ) -> RecommendationRequest:
-    """Read ``?limit=10&exclude_seen=true`` and what `parse_page` reads.
+    """Read ``?exclude_seen=true&explain=false`` and what `parse_page` reads.
 
     Raises:
         InvalidRequestError: a value cannot be read.
     """
     page = parse_page(query, exclude)
-    seen = query.get("exclude_seen", "true").lower()
-    if seen not in ("true", "false"):
-        raise InvalidRequestError("exclude_seen", f"expected true or false, found {seen[:40]!r}")
-    return RecommendationRequest(page.limit, page.offset, page.exclude, exclude_seen=seen == "true")
+    return RecommendationRequest(
+        page.limit,
+        page.offset,
+        page.exclude,
+        exclude_seen=_flag(query, "exclude_seen", "true"),
+        explain=_flag(query, "explain", "false"),
+    )
 
 
 def parse_id(name: str, query: Mapping[str, str]) -> str:
@@ -117,6 +121,13 @@ def identifier(where: str, value: object) -> str:
             where, f"expected an id: a string of 1 to {MAX_ID_LENGTH} characters, or a whole number"
         )
     return value
+
+
+def _flag(query: Mapping[str, str], name: str, usual: str) -> bool:
+    text = query.get(name, usual).lower()
+    if text not in ("true", "false"):
+        raise InvalidRequestError(name, f"expected true or false, found {text[:40]!r}")
+    return text == "true"
 
 
 def _whole(query: Mapping[str, str], name: str, usual: int, least: int, most: int) -> int:

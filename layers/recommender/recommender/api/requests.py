@@ -29,7 +29,8 @@ class PredictionRequest:
 class SessionRequest:
     """Items that somebody rated just now, with the ratings, and how many others are wanted.
 
-    ``user`` names a user to whose known ratings these are added; ``exclude`` what is left out.
+    ``user`` names a user to whose known ratings these are added; ``exclude`` what is left out,
+    ``exclude_seen`` whether what was rated is, too.
     """
 
     ratings: tuple[tuple[str, float | None], ...]
@@ -38,6 +39,7 @@ class SessionRequest:
     explain: bool
     offset: int = 0
     exclude: tuple[str, ...] = ()
+    exclude_seen: bool = True
 
 
 @dataclass(frozen=True)
@@ -86,20 +88,20 @@ def parse_session(body: str | None, *, is_base64: bool = False) -> SessionReques
         InvalidRequestError: it is something else; the message says where and what was expected.
     """
     document = _document(
-        body, ("ratings", "user", "limit", "offset", "exclude", "explain"), is_base64=is_base64
+        body,
+        ("ratings", "user", "limit", "offset", "exclude", "exclude_seen", "explain"),
+        is_base64=is_base64,
     )
     user, ratings = _person(document)
-    explain = document.get("explain", False)
-    if not isinstance(explain, bool):
-        raise InvalidRequestError("$.explain", f"expected true or false, found {explain!r}"[:120])
     exclude = _items("exclude", document.get("exclude", []), 0, MAX_EXCLUDED)
     return SessionRequest(
         ratings,
         user,
         _whole("limit", document.get("limit", 10), 1, MAX_LIMIT),
-        explain,
+        _flag("explain", document.get("explain", False)),
         _whole("offset", document.get("offset", 0), 0, MAX_OFFSET),
         exclude,
+        _flag("exclude_seen", document.get("exclude_seen", True)),
     )
 
 
@@ -147,6 +149,12 @@ def _items(name: str, value: object, fewest: int, most: int) -> tuple[str, ...]:
             f"$.{name}", f"expected {fewest} to {most} ids of items, found {found}"
         )
     return tuple(identifier(f"$.{name}[{at}]", one) for at, one in enumerate(value))
+
+
+def _flag(name: str, value: object) -> bool:
+    if not isinstance(value, bool):
+        raise InvalidRequestError(f"$.{name}", f"expected true or false, found {value!r}"[:120])
+    return value
 
 
 def _whole(name: str, value: object, least: int, most: int) -> int:

@@ -16,7 +16,7 @@ from recommender.api.answers import (
 )
 from recommender.api.requests import RankRequest, SessionRequest
 from recommender.features import Floats, Integers
-from recommender.model.fold_in import FoldedUsers, FoldIn
+from recommender.model.fold_in import FoldedUsers
 from recommender.model.pair_model import PairModel
 
 
@@ -55,7 +55,9 @@ def session(
         "model_version": run.run_id,
         "items_known": fresh,
     }
-    left_out = np.union1d(_seen(run, user, items), run.items_of(request.exclude)).astype(np.int64)
+    left_out = run.items_of(request.exclude)
+    if request.exclude_seen:
+        left_out = np.union1d(_seen(run, user, items), left_out).astype(np.int64)
     own = _own(run, user, items, weights)
     if own is None:
         popular = most_popular(run, left_out, request.limit, request.offset)
@@ -63,8 +65,8 @@ def session(
     found, raw = best_of(own, left_out, request.limit, request.offset)
     names = names_of(run, found)
     told = items_told(run, names, raw, like_chances(likes, user, names))
-    if request.explain and items.size and run.fold_in is not None:
-        _explain(run, run.fold_in, items, weights, found, told)
+    if request.explain:
+        _explain(run, Known(items, weights), told)
     return {**answer, "basis": "ratings" if items.size else "features", "items": told}
 
 
@@ -146,16 +148,19 @@ def _seen(run: ServedRun, user: str, items: Integers) -> Integers:
     return np.union1d(items, run.seen.of(number)).astype(np.int64)
 
 
-def _explain(
-    run: ServedRun,
-    fold_in: FoldIn,
-    items: Integers,
-    weights: Floats,
-    recommended: Integers,
-    told: list[dict[str, object]],
-) -> None:
-    """Add to each item which of the rated ones its score comes from."""
-    why = fold_in.explain(items, weights, recommended)
+def _explain(run: ServedRun, known: Known, told: Sequence[dict[str, object]]) -> None:
+    """Add to each item of a list which of the rated ones its score comes from, the most first.
+
+    Args:
+        run: whose ranking model made the list.
+        known: what was rated.
+        told: the list's items, which get ``because``.
+    """
+    if run.fold_in is None or not known.items.size:
+        return
+    numbers = run.vocabulary.item_numbers
+    recommended = np.array([numbers[str(one["item"])] for one in told], np.int64)
+    why = run.fold_in.explain(known.items, known.weights, recommended)
     for one, shown, shares in zip(told, why.items, why.shares.tolist(), strict=True):
         one["because"] = [
             {"item": name, "title": run.titles.get(name), "share": share}

@@ -36,13 +36,32 @@ def predictions(
 def recommendations(
     settings: PredictSettings, catalog: str, user: str, request: RecommendationRequest
 ) -> dict[str, object]:
-    """Name a user's best items.
+    """Name a user's best items; if it is asked for, with what each score comes from.
 
     Raises:
         UnknownCatalogError: nothing serves.
     """
     run, likes = served_runs.runs_of_lists(settings.artifacts_bucket, catalog)
-    return answers.recommendations(run, likes, user, request)
+    name = users.name_of(run, user)
+    if not (request.explain and run.ranks and run.has_rated(name)):
+        return answers.recommendations(run, likes, user, request)
+    # Folded in from the ratings, as a session is: then what they add is the whole score.
+    told = sessions.session(
+        run,
+        likes,
+        SessionRequest(
+            (),
+            name,
+            request.limit,
+            explain=True,
+            offset=request.offset,
+            exclude=request.exclude,
+            exclude_seen=request.exclude_seen,
+        ),
+        _known(settings, catalog, run, name),
+    )
+    del told["items_known"]
+    return {**told, "basis": "personal" if told["basis"] == "ratings" else told["basis"]}
 
 
 def session(settings: PredictSettings, catalog: str, request: SessionRequest) -> dict[str, object]:

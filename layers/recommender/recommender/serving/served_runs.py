@@ -27,6 +27,7 @@ from recommender.pipeline.pointers import Pointer
 from recommender.pipeline.run_files import RunFiles, pointer_key, withdrawn_key
 from recommender.recordio.writing import write_rows
 from recommender.serving import side_features
+from recommender.serving.asking import to_ask
 
 _POINTER_SECONDS = 5.0
 _UPDATES_IN_A_ROW = 5
@@ -210,12 +211,8 @@ def _score_with(run: ServedRun, name: str, pairs: Sequence[tuple[str, str]]) -> 
     if run.like is None:
         raise EndpointFailedError(name, "the run that it serves has no like model")
     users, items = run.numbers_of(pairs)
-    # A pair of strangers has nothing to send, the model's bias is its answer; and who has no
-    # ratings has no column of the model's: the vectors by their features are not the endpoint's.
     scores = run.like.predict_pairs(users, items)
-    n_users, n_items = len(run.vocabulary.users), len(run.vocabulary.items)
-    is_rated = (users < n_users) & (items < n_items)
-    some = np.flatnonzero(is_rated & ((users >= 0) | (items >= 0)))
+    some = to_ask(run, users, items)
     if len(some):
         scores[some] = _asked(run, name, users[some], items[some])
     return scores

@@ -43,6 +43,12 @@ def object_created(bucket: str, key: str) -> dict[str, Any]:
     }
 
 
+def scoring_ended(machine: str, execution: str, given: object, status: str) -> dict[str, Any]:
+    """The end of an execution that scored a pair list, likewise."""
+    event = execution_ended(machine, execution, "", status)
+    return {**event, "detail": {**event["detail"], "input": json.dumps(given)}}
+
+
 def execution_ended(machine: str, execution: str, catalog: str, status: str) -> dict[str, Any]:
     """An execution's end, as EventBridge tells it."""
     return {

@@ -1,4 +1,4 @@
-"""The state machine's own definition, walked through in memory over the real handlers.
+"""The state machines' own definitions, walked through in memory over the real handlers.
 
 Knows the part of the Amazon States Language that the definition uses, and nothing of Matinee.
 """
@@ -11,11 +11,16 @@ from typing import Any, cast
 
 from functions.check_endpoint import app as check_endpoint
 from functions.check_training import app as check_training
+from functions.check_transform import app as check_transform
+from functions.encode_pairs import app as encode_pairs
 from functions.encode_ratings import app as encode_ratings
 from functions.evaluate_model import app as evaluate_model
 from functions.finish_run import app as finish_run
+from functions.finish_scoring import app as finish_scoring
+from functions.join_scores import app as join_scores
 from functions.score_users import app as score_users
 from functions.start_training import app as start_training
+from functions.start_transform import app as start_transform
 from functions.update_endpoint import app as update_endpoint
 from testbed.stage import Handler, Stage
 from testbed.template import ROOT
@@ -30,6 +35,15 @@ STEPS: dict[str, Handler] = {
     "ScoreUsers": score_users.lambda_handler,
     "FinishRun": finish_run.lambda_handler,
 }
+SCORING_STEPS: dict[str, Handler] = {
+    "EncodePairs": encode_pairs.lambda_handler,
+    "StartTransform": start_transform.lambda_handler,
+    "CheckTransform": check_transform.lambda_handler,
+    "JoinScores": join_scores.lambda_handler,
+    "FinishScoring": finish_scoring.lambda_handler,
+}
+RETRAIN, SCORE_PAIRS = "retrain", "score_pairs"
+_HANDLERS = {**STEPS, **SCORING_STEPS}
 
 
 class KilledError(BaseException):
@@ -47,6 +61,7 @@ class Execution:
     Attributes:
         during: what happens outside while a Wait state waits, by its name.
         visited: names of the states entered, in order.
+        machine: which definition.
     """
 
     stage: Stage
@@ -54,16 +69,21 @@ class Execution:
     data: State
     during: Mapping[str, Callable[[State], None]] = field(default_factory=dict)
     visited: list[str] = field(default_factory=list)
+    machine: str = RETRAIN
     status: str = "RUNNING"
     error: State = field(default_factory=dict)
 
     def run(self) -> "Execution":
         """Walk to the end, and let Step Functions show how it ended."""
-        definition = definition_of_machine()
+        definition = definition_of_machine(self.machine)
         self._walk(definition["States"], definition["StartAt"])
-        if self.name in self.stage.executions():
+        if self.name in self.stage.executions(self._arn):
             self.stage.end(self.name, self.status)
         return self
+
+    @property
+    def _arn(self) -> str:
+        return self.stage.machine if self.machine == RETRAIN else self.stage.scoring_machine
 
     def _walk(self, states: State, at: str | None) -> None:
         while at is not None:
@@ -109,7 +129,9 @@ class Execution:
         for item in self._at(state["ItemsPath"]):
             selected = self._fill(state["ItemSelector"], {"Map": {"Item": {"Value": item}}})
             inner = state["ItemProcessor"]
-            branch = Execution(self.stage, self.name, selected, self.during, self.visited)
+            branch = Execution(
+                self.stage, self.name, selected, self.during, self.visited, self.machine
+            )
             branch._walk(inner["States"], inner["StartAt"])
             if branch.status == "FAILED":
                 raise _TaskFailedError.told_by(branch.error)
@@ -122,7 +144,7 @@ class Execution:
         attempts = dict.fromkeys(range(len(state["Retry"])), 0)
         while True:
             try:
-                return self.stage.run(function, STEPS[function], event)
+                return self.stage.run(function, _HANDLERS[function], event)
             except Exception as error:  # Step Functions sees every one
                 failure = _TaskFailedError(error)
             except KilledError:
@@ -146,7 +168,7 @@ class Execution:
     def _fill(self, template: State, context: State | None = None) -> State:
         whole = {
             "Execution": {"Name": self.name, "StartTime": "2026-11-22T10:00:00.000Z"},
-            "StateMachine": {"Id": self.stage.machine},
+            "StateMachine": {"Id": self._arn},
             **(context or {}),
         }
         return {
@@ -169,9 +191,9 @@ class Execution:
 
 
 @cache
-def definition_of_machine() -> State:
-    """Read the definition as it is stored: before substitution, and never changed."""
-    return cast("State", json.loads((ROOT / "statemachine" / "retrain.asl.json").read_text()))
+def definition_of_machine(name: str = RETRAIN) -> State:
+    """Read a definition as it is stored: before substitution, and never changed."""
+    return cast("State", json.loads((ROOT / "statemachine" / f"{name}.asl.json").read_text()))
 
 
 class _TaskFailedError(Exception):

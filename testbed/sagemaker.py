@@ -6,6 +6,7 @@ always, and so are its answers.
 
 import io
 import json
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
@@ -50,6 +51,7 @@ class SageMaker:
     models: dict[str, Facts] = field(default_factory=dict)
     configs: dict[str, Facts] = field(default_factory=dict)
     endpoints: dict[str, Facts] = field(default_factory=dict)
+    transforms: dict[str, Facts] = field(default_factory=dict)
     troubles: dict[str, list[RefusalError]] = field(default_factory=dict)
 
     def answer(self, model: OperationModel, request: Facts) -> tuple[AWSResponse, Facts]:
@@ -60,13 +62,16 @@ class SageMaker:
             "CreateEndpointConfig": self._do_create_config,
             "CreateModel": self._do_create_model,
             "CreateTrainingJob": self._do_create_job,
+            "CreateTransformJob": self._do_create_transform,
             "DeleteEndpoint": self._do_delete_endpoint,
             "DescribeEndpoint": lambda request: self._endpoint(request["EndpointName"]),
             "DescribeEndpointConfig": lambda request: self.configs[request["EndpointConfigName"]],
             "DescribeModel": lambda request: self.models[request["ModelName"]],
             "DescribeTrainingJob": lambda request: self._job(request["TrainingJobName"]),
+            "DescribeTransformJob": lambda request: self._transform(request["TransformJobName"]),
             "InvokeEndpoint": self._do_invoke,
             "StopTrainingJob": self._do_stop_job,
+            "StopTransformJob": self._do_stop_transform,
             "UpdateEndpoint": self._do_update_endpoint,
         }[model.name]
         try:
@@ -95,6 +100,25 @@ class SageMaker:
         self.jobs[job].update(TrainingJobStatus=status, SecondaryStatus=secondary)
         if reason:
             self.jobs[job]["FailureReason"] = reason
+
+    def transform(self, job: str, spoil: Callable[[bytes], bytes] = bytes) -> None:
+        """Let a batch transform job do its work, or what ``spoil`` makes of each answer."""
+        facts = self._transform(job)
+        if facts["TransformJobStatus"] == "Stopping":
+            facts["TransformJobStatus"] = "Stopped"
+            return
+        location = self.models[facts["ModelName"]]["PrimaryContainer"]["ModelDataUrl"]
+        machine = read_artifact(self._object(location), location)
+        source = facts["TransformInput"]["DataSource"]["S3DataSource"]["S3Uri"]
+        bucket, _, prefix = source.removeprefix("s3://").partition("/")
+        target = facts["TransformOutput"]["S3OutputPath"].removeprefix(f"s3://{bucket}/")
+        for one in self.archives.list_objects_v2(Bucket=bucket, Prefix=prefix)["Contents"]:
+            rows, _ = read_rows(self._object(f"s3://{bucket}/{one['Key']}"))
+            lines = [json.dumps({"score": score}) for score in predict(rows, machine).tolist()]
+            key = f"{target}/{one['Key'].removeprefix(prefix)}.out"
+            body = spoil(("\n".join(lines) + "\n").encode())
+            self.archives.put_object(Bucket=bucket, Key=key, Body=body)
+        facts["TransformJobStatus"] = "Completed"
 
     def settle(self, endpoint: str) -> None:
         """Let an endpoint come into service with what it was told last, or go if it was deleted."""
@@ -142,6 +166,25 @@ class SageMaker:
             "ModelArtifacts": {"S3ModelArtifacts": f"{output}/{name}/output/model.tar.gz"},
         }
         return {"TrainingJobArn": _arn("training-job", name)}
+
+    def _do_create_transform(self, request: Facts) -> Facts:
+        name = request["TransformJobName"]
+        if name in self.transforms:
+            raise RefusalError("ResourceInUse", f"{name} already exists")
+        if request["ModelName"] not in self.models:
+            raise RefusalError("ValidationException", "Could not find model")
+        described = {key: value for key, value in request.items() if key != "Tags"}
+        arn = _arn("transform-job", name)
+        status = {"TransformJobStatus": "InProgress", "CreationTime": datetime.now(UTC)}
+        self.transforms[name] = {**described, "TransformJobArn": arn, **status}
+        return {"TransformJobArn": arn}
+
+    def _do_stop_transform(self, request: Facts) -> Facts:
+        job = self._transform(request["TransformJobName"])
+        if job["TransformJobStatus"] not in ("InProgress", "Stopping"):
+            raise RefusalError("ValidationException", "The job cannot be stopped")
+        job["TransformJobStatus"] = "Stopping"
+        return {}
 
     def _do_stop_job(self, request: Facts) -> Facts:
         job = self._job(request["TrainingJobName"])
@@ -237,9 +280,16 @@ class SageMaker:
             if one["VariantName"] == variant
         )
         location = self.models[model]["PrimaryContainer"]["ModelDataUrl"]
+        return read_artifact(self._object(location), location)
+
+    def _object(self, location: str) -> bytes:
         bucket, _, key = location.removeprefix("s3://").partition("/")
-        found = self.archives.get_object(Bucket=bucket, Key=key)
-        return read_artifact(found["Body"].read(), location)
+        return self.archives.get_object(Bucket=bucket, Key=key)["Body"].read()
+
+    def _transform(self, name: str) -> Facts:
+        if name not in self.transforms:
+            raise RefusalError("ValidationException", "Could not find requested job")
+        return self.transforms[name]
 
     def _job(self, name: str) -> Facts:
         if name not in self.jobs:

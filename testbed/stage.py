@@ -105,6 +105,7 @@ class Stage:
     artifacts: str
     table: str
     machine: str
+    scoring_machine: str
     topic: str
     inbox: str
     calls: list[Call] = field(default_factory=list)
@@ -146,9 +147,10 @@ class Stage:
         found = self.s3.list_objects_v2(Bucket=self.artifacts, Prefix=prefix)
         return [one["Key"] for one in found.get("Contents", [])]
 
-    def executions(self) -> dict[str, tuple[str, dict[str, Any]]]:
-        """Every execution there is: its status and its input, by its name."""
-        listed = self.stepfunctions.list_executions(stateMachineArn=self.machine)["executions"]
+    def executions(self, machine: str = "") -> dict[str, tuple[str, dict[str, Any]]]:
+        """Every execution of a machine, usually of training: status and input, by its name."""
+        arn = machine or self.machine
+        listed = self.stepfunctions.list_executions(stateMachineArn=arn)["executions"]
         found: dict[str, tuple[str, dict[str, Any]]] = {}
         for one in listed:
             told = self.stepfunctions.describe_execution(executionArn=one["executionArn"])
@@ -236,6 +238,7 @@ def set_up() -> Iterator[Stage]:
         artifacts=environment["ARTIFACTS_BUCKET"],
         table=environment["STATE_TABLE"],
         machine=environment["STATE_MACHINE_ARN"],
+        scoring_machine=template.environment("AdmitPairs")["STATE_MACHINE_ARN"],
         topic=environment["NOTICE_TOPIC_ARN"],
         inbox=sqs.create_queue(QueueName="inbox")["QueueUrl"],
     )
@@ -254,10 +257,11 @@ def set_up() -> Iterator[Stage]:
 
 def _make_resources(stage: Stage) -> None:
     make_storage(stage.s3, stage.dynamodb, stage.ratings, stage.artifacts, stage.table)
-    name = stage.machine.rpartition(":")[2]
-    stage.stepfunctions.create_state_machine(
-        name=name, definition="{}", roleArn=f"arn:aws:iam::{ACCOUNT}:role/{name}"
-    )
+    for machine in (stage.machine, stage.scoring_machine):
+        name = machine.rpartition(":")[2]
+        stage.stepfunctions.create_state_machine(
+            name=name, definition="{}", roleArn=f"arn:aws:iam::{ACCOUNT}:role/{name}"
+        )
     stage.sns.create_topic(Name=stage.topic.rpartition(":")[2])
     stage.sns.subscribe(
         TopicArn=stage.topic, Protocol="sqs", Endpoint=f"arn:aws:sqs:{REGION}:{ACCOUNT}:inbox"

@@ -86,9 +86,9 @@ def environment(function: str) -> dict[str, str]:
     return {name: str(resolve(value)) for name, value in {**shared, **own}.items()}
 
 
-def substitutions() -> dict[str, str]:
-    """What the state machine's definition is completed with."""
-    given = resources("AWS::Serverless::StateMachine")["RetrainMachine"]["Properties"]
+def substitutions(machine: str = "RetrainMachine") -> dict[str, str]:
+    """What a state machine's definition is completed with."""
+    given = resources("AWS::Serverless::StateMachine")[machine]["Properties"]
     return {name: str(resolve(value)) for name, value in given["DefinitionSubstitutions"].items()}
 
 

@@ -6,7 +6,7 @@ from typing import Any
 
 from aws_lambda_powertools.metrics import MetricUnit
 from aws_lambda_powertools.utilities.typing import LambdaContext
-from recommender.catalog.keys import catalog_of_key
+from recommender.catalog.keys import catalog_of_key, is_pair_list_key
 from recommender.errors import InvalidCatalogNameError
 from recommender.observability import logger, metrics
 from recommender.pipeline.settings import AdmitUploadSettings
@@ -47,6 +47,8 @@ def lambda_handler(event: dict[str, Any], context: LambdaContext) -> dict[str, o
         if event["detail-type"] == "Object Created":
             admission.tell_of_stray(key, str(error), settings)
         return {"ignored": str(error)}
+    if is_pair_list_key(key):
+        return {"ignored": "a list of pairs to score, which trains nothing"}
     execution, started = admission.admit(catalog, settings)
     metrics.add_metric("RunsStarted" if started else "UploadsQueued", MetricUnit.Count, 1)
     logger.info("upload admitted", extra={"key": key, "execution": execution, "started": started})

@@ -2,6 +2,7 @@
 
 import json
 import tempfile
+import time
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,12 @@ from local.client.following import follow
 from local.emulator.stack import REGION, ROOT, STACK_NAME, Stack, build
 
 EVENTS = ROOT / "tests" / "events"
+_MOST_SECONDS = 120
+_SCORING = (
+    *("admit_pairs", "encode_pairs", "start_transform", "check_transform", "join_scores"),
+    "finish_scoring",
+)
+"""The functions that a pair list calls, as their folders are named."""
 _SIGNATURE = ("authorization", "x-amz-")
 
 
@@ -39,7 +46,9 @@ def collect(stack: Stack, catalog: str, user: str, item: str) -> dict[str, dict[
     Returns:
         Payloads by the names of their files: the steps', and one for each path of the API.
     """
-    found = {function: received(stack, function) for function in steps()}
+    found = {name: received(stack, name) for name in steps() if name not in _SCORING}
+    _score(stack, catalog, f"user,item\n{user},{item}\n".encode())
+    found |= {name: received(stack, name) for name in _SCORING}
     below = f"catalogs/{catalog}"
     pairs = {"pairs": [{"user": user, "item": item}]}
     for name, method, path, body in (
@@ -54,6 +63,21 @@ def collect(stack: Stack, catalog: str, user: str, item: str) -> dict[str, dict[
             raise RuntimeError(f"{method} {path} answered {status}: {answer}")
         found[name] = received(stack, "predict")
     return found
+
+
+def _score(stack: Stack, catalog: str, pairs: bytes) -> None:
+    """Upload a pair list, and wait until it is scored."""
+    bucket, machine = stack.outputs["RatingsBucketName"], stack.outputs["ScoringMachineArn"]
+    key = f"scoring/{catalog}/pairs.csv"
+    stack.client("s3").put_object(Bucket=bucket, Key=key, Body=pairs)
+    deadline = time.monotonic() + _MOST_SECONDS
+    while time.monotonic() < deadline:
+        states = stack.client("stepfunctions").list_executions(stateMachineArn=machine)
+        mine = [one for one in states["executions"] if one["name"].startswith(f"{catalog}-")]
+        if mine and all(one["status"] != "RUNNING" for one in mine):
+            return
+        time.sleep(0.1)
+    raise RuntimeError(f"{key} was not scored within {_MOST_SECONDS} s")
 
 
 def capture() -> list[Path]:

@@ -34,8 +34,10 @@ def tasks(states: dict[str, Any], given: dict[str, Any] | None = None) -> Iterat
             yield pytest.param(state["Resource"].strip("${}"), sent, id=name)
 
 
-DEFINITION = json.loads((ROOT / "statemachine" / "retrain.asl.json").read_text())
-TASKS = list(tasks(DEFINITION["States"]))
+DEFINITIONS = [
+    json.loads(path.read_text()) for path in sorted((ROOT / "statemachine").glob("*.json"))
+]
+TASKS = [one for definition in DEFINITIONS for one in tasks(definition["States"])]
 
 
 def test_every_function_has_a_payload() -> None:
@@ -53,7 +55,7 @@ def test_a_steps_payload_has_the_keys_that_its_state_sends(
 
 def test_every_function_that_no_state_calls_is_called_by_a_rule_or_the_api() -> None:
     called = {one.values[0] for one in TASKS}
-    assert template.functions().keys() - called == {"AdmitUpload", "Predict"}
+    assert template.functions().keys() - called == {"AdmitPairs", "AdmitUpload", "Predict"}
 
 
 def test_the_uploads_payload_matches_the_rule_that_sends_it() -> None:
@@ -63,6 +65,15 @@ def test_the_uploads_payload_matches_the_rule_that_sends_it() -> None:
     assert event["detail-type"] in pattern["detail-type"]
     assert event["detail"]["object"]["key"].startswith("ratings/")
     assert set(pattern["detail"]) == {"bucket"}  # whatever lies in it is looked at
+
+
+def test_the_pair_lists_payload_matches_the_rule_that_sends_it() -> None:
+    event = load("admit_pairs")
+    pattern = template.resources()["PairListRule"]["Properties"]["EventPattern"]
+    assert event["source"] in pattern["source"]
+    assert event["detail-type"] in pattern["detail-type"]
+    ((prefix,),) = (one.values() for one in pattern["detail"]["object"]["key"])
+    assert event["detail"]["object"]["key"].startswith(prefix)
 
 
 @pytest.mark.parametrize("path", sorted(EVENTS.glob("predict*.json")), ids=lambda path: path.stem)

@@ -42,7 +42,7 @@ def test_a_function_is_one_file() -> None:
     files = [path for path in files if "__pycache__" not in path.parts]
     assert sorted(files) == sorted(APPS.values())
     assert {path.name for path in files} == {"app.py"}
-    assert len(APPS) == 10
+    assert len(APPS) == 16
 
 
 @pytest.mark.parametrize("name", APPS)

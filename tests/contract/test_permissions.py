@@ -7,7 +7,6 @@ and be allowed by its policy for that very resource, and whatever stands there m
 
 import contextlib
 import json
-from collections.abc import Iterator, Mapping
 from datetime import timedelta
 from fnmatch import fnmatchcase
 from typing import Any
@@ -19,9 +18,10 @@ from recommender.errors import LeaseLostError
 
 from functions.admit_upload import app as admit_upload
 from functions.predict import app as predict
-from testbed import template
+from testbed import scoring, template
 from testbed.events import api_call, execution_ended, object_created
 from testbed.machine import STEPS
+from testbed.needs import needs
 from testbed.runs import ENDPOINT, Outside, admit, run, upload_films
 from testbed.sagemaker import RefusalError
 from testbed.stage import Call, Stage
@@ -99,6 +99,42 @@ TABLE = {
         "sns:Publish",
         "states:StartExecution",
     },
+    "AdmitPairs": {
+        "s3:GetObject",
+        "s3:ListBucket",
+        "s3:ListBucketVersions",
+        "sagemaker:StopTransformJob",
+        "sns:Publish",
+        "states:StartExecution",
+    },
+    "EncodePairs": {
+        "s3:GetObject",
+        "s3:GetObjectVersion",
+        "s3:ListBucket",
+        "s3:ListBucketVersions",
+        "s3:PutObject",
+    },
+    "StartTransform": {
+        "sagemaker:AddTags",
+        "sagemaker:CreateTransformJob",
+        "sagemaker:DescribeTransformJob",
+    },
+    "CheckTransform": {
+        "sagemaker:DescribeTransformJob",
+        "sagemaker:StopTransformJob",
+    },
+    "JoinScores": {
+        "s3:GetObject",
+        "s3:ListBucket",
+        "s3:PutObject",
+    },
+    "FinishScoring": {
+        "s3:GetObject",
+        "s3:ListBucket",
+        "s3:PutObject",
+        "sagemaker:StopTransformJob",
+        "sns:Publish",
+    },
     "Predict": {
         "s3:GetObject",
         "s3:ListBucket",
@@ -106,62 +142,6 @@ TABLE = {
         "sagemaker:InvokeEndpoint",
     },
 }
-
-WRITES_IN_PARTS = {"CreateMultipartUpload", "UploadPart", "CompleteMultipartUpload"}
-
-SAGEMAKER_KINDS = {
-    "TrainingJob": "training-job",
-    "EndpointConfig": "endpoint-config",
-    "Endpoint": "endpoint",
-    "Model": "model",
-}
-
-
-def needs(call: Call) -> Iterator[tuple[str, str]]:
-    """What a call takes, by AWS's service authorization reference: actions, and on what."""
-    parameters = call.parameters
-    if call.service == "s3":
-        yield from of_s3(call)
-    elif call.service == "dynamodb":
-        table = f"arn:aws:dynamodb:{REGION}:{ACCOUNT}:table/{parameters['TableName']}"
-        yield f"dynamodb:{call.operation}", table
-    elif call.service == "sfn":
-        arn = parameters.get("stateMachineArn") or parameters["executionArn"]
-        yield f"states:{call.operation}", arn
-    elif call.service == "sns":
-        yield f"sns:{call.operation}", parameters["TopicArn"]
-    else:
-        yield from of_sagemaker(call.operation, parameters)
-
-
-def of_s3(call: Call) -> Iterator[tuple[str, str]]:
-    bucket = f"arn:aws:s3:::{call.parameters['Bucket']}"
-    if call.operation.startswith("List"):
-        name = {"ListObjectsV2": "ListBucket", "ListObjectVersions": "ListBucketVersions"}
-        yield f"s3:{name[call.operation]}", bucket
-        return
-    versioned = "VersionId" in call.parameters
-    operation = "PutObject" if call.operation in WRITES_IN_PARTS else call.operation
-    yield f"s3:{operation}{'Version' * versioned}", f"{bucket}/{call.parameters['Key']}"
-    if call.error == "NoSuchKey":
-        # Without it, S3 answers that the object is forbidden instead of absent.
-        yield "s3:ListBucket", bucket
-
-
-def of_sagemaker(operation: str, parameters: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
-    named = {
-        kind: parameters[f"{name}Name"]
-        for name, kind in SAGEMAKER_KINDS.items()
-        if f"{name}Name" in parameters
-    }
-    for kind, name in named.items():
-        arn = f"arn:aws:sagemaker:{REGION}:{ACCOUNT}:{kind}/{name}"
-        yield f"sagemaker:{operation}", arn
-        if parameters.get("Tags"):
-            yield "sagemaker:AddTags", arn
-    for name in ("RoleArn", "ExecutionRoleArn"):
-        if name in parameters:
-            yield "iam:PassRole", parameters[name]
 
 
 def everything(stage: Stage) -> None:
@@ -173,6 +153,7 @@ def everything(stage: Stage) -> None:
     an_upload_that_breaks_off(stage)
     retries(stage)
     questions(stage)
+    scoring.all_kinds(stage)
 
 
 def uploads(stage: Stage) -> None:

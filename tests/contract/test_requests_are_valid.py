@@ -16,8 +16,8 @@ from botocore.validate import validate_parameters
 from recommender.catalog.keys import check_catalog_name
 from recommender.pipeline import jobs
 
-from testbed import template
-from testbed.runs import admit, run, upload_films
+from testbed import scoring, template
+from testbed.runs import admit, promoted, run, upload_films
 from testbed.sagemaker import RefusalError
 from testbed.stage import Stage
 
@@ -160,6 +160,43 @@ def test_an_endpoint_can_be_asked_for(stack: str) -> None:
     for operation in ("CreateEndpoint", "UpdateEndpoint"):
         request = {"EndpointName": name, "EndpointConfigName": config}
         check("sagemaker", operation, request)
+
+
+def transform_request(stack: str) -> Mapping[str, Any]:
+    root = f"s3://{'b' * 63}/scores/{LONGEST_CATALOG}/{'n' * 80}-0123456789/_work/"
+    request = jobs.transform_job(
+        name=jobs.transform_job_name(stack, f"{LONGEST_CATALOG}-{'0' * 20}"),
+        model_name=jobs.resource_name(stack, RUN),
+        input_uri=root + "rows/",
+        output_uri=root + "answers/",
+        instance_type=environment("StartTransform")["TRANSFORM_INSTANCE_TYPE"],
+        tags={"matinee:catalog": LONGEST_CATALOG, "matinee:run": RUN},
+    )
+    return cast("Mapping[str, Any]", request)
+
+
+def test_a_transform_job_can_be_asked_for(stack: str) -> None:
+    check("sagemaker", "CreateTransformJob", transform_request(stack))
+
+
+def test_a_transform_job_gets_records_that_are_joined_for_the_model_and_lines_back() -> None:
+    request = transform_request("matinee")
+    source, target = request["TransformInput"], request["TransformOutput"]
+    assert (source["SplitType"], request["BatchStrategy"]) == ("RecordIO", "MultiRecord")
+    assert source["ContentType"] == "application/x-recordio-protobuf"
+    assert (target["Accept"], target["AssembleWith"]) == ("application/jsonlines", "Line")
+    # The local model server and the built-in one take no more in one request.
+    assert request["MaxPayloadInMB"] == 6
+
+
+def test_every_call_of_a_scoring_is_valid(stage: Stage) -> None:
+    promoted(stage)
+    scoring.scored(stage, "user,item\nanna,242\n,1\n")
+    scoring.scored(stage, "user,item\n,1\n")
+    calls = list(stage.calls)
+    assert {"CreateTransformJob", "StopTransformJob", "Publish"} <= {one.operation for one in calls}
+    for call in calls:
+        check(call.service, call.operation, call.parameters)
 
 
 def test_an_objection_is_found() -> None:

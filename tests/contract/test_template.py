@@ -89,7 +89,7 @@ def test_a_function_keeps_its_logs_for_as_long_as_it_was_told(function: str) -> 
 
 def test_every_log_group_has_a_retention() -> None:
     groups = template.resources("AWS::Logs::LogGroup")
-    assert len(groups) == len(FUNCTIONS) + 1  # and the state machine's
+    assert len(groups) == len(FUNCTIONS) + 2  # and the state machines'
     assert all("RetentionInDays" in one["Properties"] for one in groups.values())
 
 
@@ -211,6 +211,24 @@ def test_uploads_and_settings_are_listened_to_in_the_ratings_bucket_alone() -> N
     }
 
 
+def test_pair_lists_are_listened_to_beside_all_other_uploads() -> None:
+    pattern = template.resolve(RULES["PairListRule"]["Properties"]["EventPattern"])
+    assert pattern["detail-type"] == ["Object Created"]
+    bucket = template.environment("EncodePairs")["RATINGS_BUCKET"]
+    assert pattern["detail"] == {
+        "bucket": {"name": [bucket]},
+        "object": {"key": [{"prefix": "scoring/"}]},
+    }
+
+
+def test_a_scoring_that_cannot_end_itself_is_cleared_up_behind() -> None:
+    pattern = template.resolve(RULES["AbandonedScoringRule"]["Properties"]["EventPattern"])
+    assert set(pattern["detail"]["status"]) == {"ABORTED", "TIMED_OUT"}
+    assert pattern["detail"]["stateMachineArn"] == [
+        template.environment("AdmitPairs")["STATE_MACHINE_ARN"]
+    ]
+
+
 def test_every_end_of_a_run_other_than_success_is_listened_to() -> None:
     pattern = template.resolve(RULES["AbandonedRunRule"]["Properties"]["EventPattern"])
     assert set(pattern["detail"]["status"]) == {"ABORTED", "TIMED_OUT", "FAILED"}
@@ -224,8 +242,9 @@ def test_failed_runs_are_looked_after_within_the_shortest_pause() -> None:
     assert schedule == f"rate({leases.RETRY_PAUSES[0] // 60} minutes)"
 
 
-def test_what_was_delivered_and_not_handled_is_kept_too() -> None:
-    invoked = FUNCTIONS["AdmitUpload"]["EventInvokeConfig"]
+@pytest.mark.parametrize("function", ["AdmitUpload", "AdmitPairs"])
+def test_what_was_delivered_and_not_handled_is_kept_too(function: str) -> None:
+    invoked = FUNCTIONS[function]["EventInvokeConfig"]
     assert invoked["DestinationConfig"]["OnFailure"] == {
         "Type": "SQS",
         "Destination": {"Fn::GetAtt": ["DeadLetters", "Arn"]},
@@ -285,11 +304,13 @@ def test_the_table_has_the_key_that_leases_are_kept_under() -> None:
     assert table["SSESpecification"] == {"SSEEnabled": True}
 
 
-def alarm_on(namespace: str, metric: str) -> Block:
+def alarm_on(namespace: str, metric: str, dimensions: dict[str, Any]) -> Block:
+    wanted = [{"Name": name, "Value": value} for name, value in dimensions.items()]
     (found,) = (
         one["Properties"]
         for one in ALARMS.values()
         if (one["Properties"]["Namespace"], one["Properties"]["MetricName"]) == (namespace, metric)
+        and one["Properties"]["Dimensions"] == wanted
     )
     return dict(found)
 
@@ -298,6 +319,7 @@ def alarm_on(namespace: str, metric: str) -> Block:
     ("namespace", "metric", "dimensions"),
     [
         ("AWS/States", "ExecutionsFailed", {"StateMachineArn": {"Ref": "RetrainMachine"}}),
+        ("AWS/States", "ExecutionsFailed", {"StateMachineArn": {"Ref": "ScoringMachine"}}),
         ("AWS/States", "ExecutionsTimedOut", {"StateMachineArn": {"Ref": "RetrainMachine"}}),
         ("AWS/States", "ExecutionsAborted", {"StateMachineArn": {"Ref": "RetrainMachine"}}),
         (
@@ -316,8 +338,7 @@ def alarm_on(namespace: str, metric: str) -> Block:
 def test_an_alarm_hears_of_the_first_trouble(
     namespace: str, metric: str, dimensions: dict[str, Any]
 ) -> None:
-    alarm = alarm_on(namespace, metric)
-    assert {one["Name"]: one["Value"] for one in alarm["Dimensions"]} == dimensions
+    alarm = alarm_on(namespace, metric, dimensions)
     assert (alarm["Threshold"], alarm["EvaluationPeriods"]) == (1, 1)
     assert alarm["ComparisonOperator"] == "GreaterThanOrEqualToThreshold"
     assert alarm["TreatMissingData"] == "notBreaching"

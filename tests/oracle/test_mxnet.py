@@ -16,8 +16,8 @@ from recommender.model.artifact import pack_archive, read_artifact, read_model_z
 from recommender.model.machine import FactorizationMachine, predict
 from recommender.model.ndarrays import read_arrays
 
-from testbed import mxnet
-from testbed.mxnet import Written
+from testbed.numerics import mxnet
+from testbed.numerics.mxnet import Written
 
 KINDS = ("binary_classifier", "regressor")
 SIZES = ((1, 2), (3, 40), (7, 7), (40, 3), (2625, 64))

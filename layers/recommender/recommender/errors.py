@@ -21,6 +21,10 @@
     │   ├── TrainingFailedError       the training job ended Failed
     │   ├── TrainingStoppedError      somebody stopped the training job
     │   ├── TrainingOverdueError      the training job outlived its deadline
+    │   ├── TransformFailedError      the batch transform job ended Failed
+    │   ├── TransformStoppedError     somebody stopped the batch transform job
+    │   ├── TransformOverdueError     the batch transform job outlived its deadline
+    │   ├── MismatchedScoresError     a batch transform job gave not one score for each row
     │   ├── EndpointFailedError       the endpoint did not come up with the new model
     │   ├── EndpointOverdueError      the endpoint outlived its deadline
     │   ├── DamagedArtifactError      model.tar.gz is not a factorization machine
@@ -245,6 +249,38 @@ class TrainingOverdueError(ConfigurationError):
     def __init__(self, job: str, seconds: float) -> None:
         super().__init__(f"training job {job} did not end within {seconds:.0f} s")
         self.job, self.seconds = job, seconds
+
+
+class TransformFailedError(ConfigurationError):
+    """The batch transform job ended ``Failed``."""
+
+    def __init__(self, job: str, reason: str) -> None:
+        super().__init__(f"transform job {job} failed: {reason}")
+        self.job, self.reason = job, reason
+
+
+class TransformStoppedError(ConfigurationError):
+    """Somebody stopped the batch transform job."""
+
+    def __init__(self, job: str) -> None:
+        super().__init__(f"transform job {job} was stopped")
+        self.job = job
+
+
+class TransformOverdueError(ConfigurationError):
+    """The batch transform job outlived its deadline."""
+
+    def __init__(self, job: str, seconds: float) -> None:
+        super().__init__(f"transform job {job} did not end within {seconds:.0f} s")
+        self.job, self.seconds = job, seconds
+
+
+class MismatchedScoresError(ConfigurationError):
+    """A batch transform job answered with other scores than one for each row it was asked."""
+
+    def __init__(self, where: str, expected: int, found: object) -> None:
+        super().__init__(f"{where}: expected a score for each of {expected:,} rows, found {found}")
+        self.where, self.expected, self.found = where, expected, found
 
 
 class EndpointFailedError(ConfigurationError):

@@ -1,7 +1,7 @@
 """Model archives: both layouts, and the same bytes every time.
 
-The files ``fixtures/mxnet-1.9.1-*.params`` were written by MXNet (``python -m testbed.mxnet``).
-What it makes of our own files is tested by ``make oracle``.
+The files ``fixtures/mxnet-1.9.1-*.params`` were written by MXNet (``python -m
+testbed.numerics.mxnet``). What it makes of our own files is tested by ``make oracle``.
 """
 
 import io
@@ -22,7 +22,6 @@ from recommender.model.artifact import (
 )
 from recommender.model.machine import FactorizationMachine
 
-from testbed.mxnet import FIXTURES
 from testbed.numerics.artifacts import (
     BIAS,
     FACTORS,
@@ -37,6 +36,7 @@ from testbed.numerics.artifacts import (
     make_zip,
     v2,
 )
+from testbed.numerics.mxnet import FIXTURES
 
 
 @pytest.mark.parametrize("predictor_type", ["binary_classifier", "regressor"])

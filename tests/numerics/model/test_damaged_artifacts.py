@@ -20,7 +20,6 @@ from recommender.model.artifact import (
     write_model_zip,
 )
 
-from testbed.mxnet import FIXTURES
 from testbed.numerics.artifacts import (
     BIAS,
     FACTORS,
@@ -35,6 +34,7 @@ from testbed.numerics.artifacts import (
     make_zip,
     v2,
 )
+from testbed.numerics.mxnet import FIXTURES
 from testbed.ratings import hostile
 
 

@@ -10,6 +10,8 @@ from recommender.errors import InvalidCatalogNameError
 _NAME = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,30}[a-z0-9])?")
 _RATINGS = "ratings"
 _CATALOGS = "catalogs"
+_SCORING = "scoring"
+_FOLDERS = (_RATINGS, _CATALOGS, _SCORING)
 _TEST = "test"
 _NULL_PARTITION = "__HIVE_DEFAULT_PARTITION__"
 _BY_PRODUCTS = frozenset(("thumbs.db", "desktop.ini", "manifest.json", "manifest"))
@@ -31,14 +33,15 @@ def catalog_of_key(key: str) -> str:
     """Name the catalog that an object belongs to.
 
     Args:
-        key: ``ratings/<catalog>/...`` or ``catalogs/<catalog>/...``, not URL-encoded.
+        key: ``ratings/<catalog>/...``, ``catalogs/<catalog>/...`` or ``scoring/<catalog>/...``, not
+            URL-encoded.
 
     Raises:
-        InvalidCatalogNameError: the key is neither (then the error names the whole key), or its
-            second segment is no possible name.
+        InvalidCatalogNameError: the key is none of these (then the error names the whole key), or
+            its second segment is no possible name.
     """
     segments = key.split("/")
-    if len(segments) < 3 or segments[0] not in (_RATINGS, _CATALOGS):
+    if len(segments) < 3 or segments[0] not in _FOLDERS:
         raise InvalidCatalogNameError(key)
     return check_catalog_name(segments[1])
 
@@ -55,9 +58,9 @@ def prefix_of_stray(key: str) -> str:
 def expected_of(key: str) -> str:
     """Say where an object that belongs to no catalog should lie instead, as a whole sentence."""
     first, _, rest = key.partition("/")
-    if first.lower() in (_RATINGS, _CATALOGS) and first != first.lower():
+    if first.lower() in _FOLDERS and first != first.lower():
         return f"Folders are spelled in small letters: upload it as {first.lower()}/{rest}"
-    if first in (_RATINGS, _CATALOGS) and "/" in rest:
+    if first in _FOLDERS and "/" in rest:
         name = rest.partition("/")[0]
         other = re.sub(r"[^a-z0-9]+", "-", name.lower()).strip("-")[:32].strip("-")
         hint = f", such as {other!r}" if other else ""
@@ -67,8 +70,14 @@ def expected_of(key: str) -> str:
         )
     return (
         "Ratings are read from ratings/<catalog>/..., settings and side files from "
-        "catalogs/<catalog>/ (config.json, items.*, users.*); upload it there"
+        "catalogs/<catalog>/ (config.json, items.*, users.*), pairs to score from "
+        "scoring/<catalog>/...; upload it there"
     )
+
+
+def is_pair_list_key(key: str) -> bool:
+    """Whether an object of a catalog is a list of pairs to score, and no input of training."""
+    return key.startswith(f"{_SCORING}/")
 
 
 def by_product_of(key: str) -> str | None:

@@ -11,15 +11,19 @@ if TYPE_CHECKING:
     from mypy_boto3_sagemaker.literals import (
         ProductionVariantInstanceTypeType,
         TrainingInstanceTypeType,
+        TransformInstanceTypeType,
     )
     from mypy_boto3_sagemaker.type_defs import (
         ChannelTypeDef,
         CreateEndpointConfigInputTypeDef,
         CreateModelInputTypeDef,
         CreateTrainingJobRequestTypeDef,
+        CreateTransformJobRequestTypeDef,
     )
 
 _LONGEST_NAME = 63
+MAX_PAYLOAD_MB = 6
+"""What a batch transform sends to the model at once; of that the built-in image takes no more."""
 
 
 def resource_name(prefix: str, run_id: str) -> str:
@@ -32,6 +36,11 @@ def training_job_name(prefix: str, run_id: str, model: str) -> str:
     return (
         resource_name(prefix, run_id) if model == LIKE else _bounded(f"{prefix}-{run_id}-{model}")
     )
+
+
+def transform_job_name(prefix: str, execution: str) -> str:
+    """Name of the batch transform job of a pair list, by its execution's name."""
+    return _bounded(f"{prefix}-{execution}")
 
 
 def endpoint_name(prefix: str, catalog: str) -> str:
@@ -137,4 +146,45 @@ def endpoint_config(
                 "InitialVariantWeight": 1.0,
             }
         ],
+    }
+
+
+def transform_job(
+    *,
+    name: str,
+    model_name: str,
+    input_uri: str,
+    output_uri: str,
+    instance_type: str,
+    tags: Mapping[str, str],
+) -> "CreateTransformJobRequestTypeDef":
+    """Ask for a batch transform of RecordIO-protobuf rows to JSON Lines.
+
+    Args:
+        model_name: a model of SageMaker's.
+        input_uri: prefix of the rows, ending in ``/``.
+        output_uri: prefix of the answers, one object for each of the rows', named with ``.out``.
+    """
+    return {
+        "TransformJobName": name,
+        "ModelName": model_name,
+        "MaxConcurrentTransforms": 1,
+        "MaxPayloadInMB": MAX_PAYLOAD_MB,
+        "BatchStrategy": "MultiRecord",
+        "TransformInput": {
+            "DataSource": {"S3DataSource": {"S3DataType": "S3Prefix", "S3Uri": input_uri}},
+            "ContentType": RECORDIO_PROTOBUF,
+            "SplitType": "RecordIO",
+            "CompressionType": "None",
+        },
+        "TransformOutput": {
+            "S3OutputPath": output_uri.rstrip("/"),
+            "Accept": "application/jsonlines",
+            "AssembleWith": "Line",
+        },
+        "TransformResources": {
+            "InstanceType": cast("TransformInstanceTypeType", instance_type),
+            "InstanceCount": 1,
+        },
+        "Tags": [{"Key": key, "Value": value} for key, value in sorted(tags.items())],
     }

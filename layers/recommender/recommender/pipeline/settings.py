@@ -139,6 +139,59 @@ class ScoreUsersSettings(Settings):
 
 
 @dataclass(frozen=True)
+class AdmitPairsSettings(Settings):
+    """What to start for a pair list, whom to tell, what an execution leaves behind."""
+
+    ratings_bucket: str
+    artifacts_bucket: str
+    state_machine_arn: str
+    resource_prefix: str
+    notice_topic_arn: str
+    poll_seconds: int
+
+
+@dataclass(frozen=True)
+class EncodePairsSettings(Settings):
+    """Where pair lists come from and their rows go."""
+
+    ratings_bucket: str
+    artifacts_bucket: str
+
+
+@dataclass(frozen=True)
+class StartTransformSettings(Settings):
+    """How a batch transform job is asked for."""
+
+    artifacts_bucket: str
+    resource_prefix: str
+    transform_instance_type: str
+    transform_max_seconds: int
+
+
+@dataclass(frozen=True)
+class CheckTransformSettings(Settings):
+    """How long a batch transform job may take."""
+
+    transform_max_seconds: int
+
+
+@dataclass(frozen=True)
+class JoinScoresSettings(Settings):
+    """Where rows and scores lie."""
+
+    artifacts_bucket: str
+
+
+@dataclass(frozen=True)
+class FinishScoringSettings(Settings):
+    """Where the outcome is written and who is told."""
+
+    artifacts_bucket: str
+    resource_prefix: str
+    notice_topic_arn: str
+
+
+@dataclass(frozen=True)
 class FinishRunSettings(Settings):
     """Where the outcome is written and who is told."""
 

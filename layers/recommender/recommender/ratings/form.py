@@ -1,7 +1,7 @@
 """How a catalog's rating files are written, as far as its settings say so."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from recommender.formats.delimited import Spellings, find_columns, places_of
 from recommender.formats.moments import DateOrder
@@ -168,6 +168,11 @@ class RatingForm:
             return None
         return found["timestamp"], found["clock"]
 
+    @property
+    def may_tell_more(self) -> bool:
+        """Whether what stands behind user and item in a file without a header has a meaning."""
+        return True
+
     def without_idle(self, found: Mapping[str, int]) -> dict[str, int]:
         """Leave the events out if all count the same."""
         return {role: at for role, at in found.items() if role != "event" or self.events}
@@ -181,3 +186,37 @@ class RatingForm:
         plain = [name.strip() for name in names]
         found.update({role: plain.index(n) for role, n in self.names.items() if n in plain})
         return found
+
+
+@dataclass(frozen=True)
+class PairForm(RatingForm):
+    """How a list of pairs is written, of which nothing but user and item is wanted."""
+
+    @classmethod
+    def of(cls, form: RatingForm) -> "PairForm":
+        """The form of a catalog's pair lists, by that of its rating files."""
+        columns = {role: form.columns[role] for role in INTERACTION_COLUMNS if role in form.columns}
+        writing = replace(form.writing, missing=())
+        return cls(form.separator, columns, IMPLICIT, writing=writing)
+
+    @property
+    def positions(self) -> dict[str, int]:
+        """Where user and item stand in a file without a header, counted from 0."""
+        return {role: at for role, at in super().positions.items() if role in INTERACTION_COLUMNS}
+
+    @property
+    def may_tell_more(self) -> bool:
+        """Whatever stands behind them is passed over."""
+        return False
+
+    def find_interactions(self, names: Sequence[str]) -> dict[str, int]:
+        """Find user and item by a header."""
+        return self._find(names, {role: COLUMN_NAMES[role] for role in INTERACTION_COLUMNS})
+
+    def time_columns(self, names: Sequence[str]) -> list[int]:  # noqa: ARG002
+        """Nobody asks when."""
+        return []
+
+    def find_date_and_clock(self, names: Sequence[str]) -> tuple[int, int] | None:  # noqa: ARG002
+        """Nobody asks when."""
+        return None

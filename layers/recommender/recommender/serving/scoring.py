@@ -17,6 +17,7 @@ from recommender.features import Float64s, Integers
 from recommender.model_names import RANKING
 from recommender.pipeline import jobs
 from recommender.recordio.writing import write_rows
+from recommender.serving.asking import to_ask
 from recommender.serving.served_runs import pointer, served
 
 _UPDATES_IN_A_ROW = 5
@@ -93,12 +94,8 @@ def _score_with(run: ServedRun, name: str, pairs: Sequence[tuple[str, str]]) -> 
     if run.like is None:
         raise EndpointFailedError(name, "the run that it serves has no like model")
     users, items = run.numbers_of(pairs)
-    # A pair of strangers has nothing to send, the model's bias is its answer; and who has no
-    # ratings has no column of the model's: the vectors by their features are not the endpoint's.
     scores = run.like.predict_pairs(users, items)
-    n_users, n_items = len(run.vocabulary.users), len(run.vocabulary.items)
-    is_rated = (users < n_users) & (items < n_items)
-    some = np.flatnonzero(is_rated & ((users >= 0) | (items >= 0)))
+    some = to_ask(run, users, items)
     if len(some):
         scores[some] = _asked(run, name, users[some], items[some])
     return scores

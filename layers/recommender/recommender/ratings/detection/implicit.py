@@ -79,7 +79,8 @@ def detect_interactions(key: str, sample: Sample, form: RatingForm) -> Layout:
             + f" its lines into {EXPECTED_OF_INTERACTIONS}",
         )
     rows = [form.split(text, delimiter) for _, text in sample[1 if header else 0 :]]
-    _add_third_and_fourth(positions, rows, form)
+    if form.may_tell_more:
+        _add_third_and_fourth(positions, rows, form)
     required = [role for role in positions if role != "timestamp"]
     return layout_of(sample, delimiter, positions, required, form, header=header)
 

@@ -1,6 +1,6 @@
 """Real MXNet, in an environment and a process of its own (``make oracle`` installs it).
 
-``python -m testbed.mxnet`` has it write the fixtures of ``tests/numerics/model`` anew.
+``python -m testbed.numerics.mxnet`` has it write the fixtures of ``tests/numerics/model`` anew.
 """
 
 import json
@@ -17,7 +17,7 @@ import numpy.typing as npt
 
 from testbed.numerics.artifacts import BIAS, FACTORS, LINEAR_COLUMN
 
-ROOT = Path(__file__).resolve().parents[1]
+ROOT = Path(__file__).resolve().parents[2]
 ENVIRONMENT = ROOT / ".venvs/oracle"
 FIXTURES = ROOT / "tests/numerics/model/fixtures"
 

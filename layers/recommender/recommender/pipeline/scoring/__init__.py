@@ -1,0 +1,1 @@
+"""Scores of pair lists: where their files lie, what their job says, what is kept and told."""

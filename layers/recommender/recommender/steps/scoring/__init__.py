@@ -1,0 +1,1 @@
+"""The steps of the second state machine: pair lists are scored by the run that serves."""

@@ -90,6 +90,8 @@ def all_kinds(stage: Stage) -> None:
     stage.upload("scoring/books/pairs.csv", pairs)
     admit(stage, "scoring/books/pairs.csv")
     served_runs.load.cache_clear()
+    served_runs._without.cache_clear()
+    served_runs._withdrawn.clear()
     done = scored(stage, pairs).execution
     late = {**done.data, "execution": done.name, "runId": done.data["encoding"]["runId"]}
     stage.run("StartTransform", SCORING_STEPS["StartTransform"], late)

@@ -80,7 +80,7 @@ def test_a_pair_list_is_scored_as_the_api_answers_it(
     numbers = [row.pop("line") for row in rows]
     assert numbers == [2, 3, *range(7, len(lines) + 1)]
     assert rows == answer["predictions"]
-    assert [row["title"] for row in rows if row["item"] == "2"][0] == "Second"
+    assert next(row["title"] for row in rows if row["item"] == "2") == "Second"
 
     jobs = catalog.stack.client("sagemaker").list_transform_jobs()["TransformJobSummaries"]
     assert execution["name"] in {one["TransformJobName"].partition("-")[2] for one in jobs}

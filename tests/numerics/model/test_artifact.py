@@ -1,7 +1,7 @@
 """Model archives: both layouts, and the same bytes every time.
 
-The files ``fixtures/mxnet-1.9.1-*.params`` were written by MXNet (``python -m testbed.numerics.mxnet``).
-What it makes of our own files is tested by ``make oracle``.
+The files ``fixtures/mxnet-1.9.1-*.params`` were written by MXNet (``python -m
+testbed.numerics.mxnet``). What it makes of our own files is tested by ``make oracle``.
 """
 
 import io

@@ -101,6 +101,9 @@ def test_an_upload_that_names_no_catalog_starts_nothing_and_is_told_of(
         ("ratings/u.data", "ratings/<catalog>/"),
         ("Ratings/films/u.data", "upload it as ratings/films/u.data"),
         ("catalogs/My Films/config.json", "such as 'my-films'"),
+        ("Scoring/films/pairs.csv", "upload it as scoring/films/pairs.csv"),
+        ("scoring/My Films/pairs.csv", "such as 'my-films'"),
+        ("scoring/pairs.csv", "scoring/<catalog>/"),
     ],
 )
 def test_a_stray_is_told_where_it_should_lie(stage: Stage, key: str, words: str) -> None:
@@ -121,6 +124,14 @@ def test_strays_that_lie_together_are_told_of_once_an_hour(
     now[0] += 3601
     tell(stage, "Ratings/films/0.csv")
     assert len(stage.notices()) == 1
+
+
+@pytest.mark.parametrize("deleted", [False, True])
+def test_a_pair_list_is_no_stray_and_trains_nothing(stage: Stage, *, deleted: bool) -> None:
+    key = "scoring/films/pairs.csv"
+    event = (object_deleted if deleted else object_created)(stage.ratings, key)
+    assert "trains nothing" in stage.run("AdmitUpload", app.lambda_handler, event)["ignored"]
+    assert (stage.executions(), stage.notices(), stage.lease()) == ({}, [], {})
 
 
 def test_a_stray_that_is_deleted_is_no_news(stage: Stage) -> None:

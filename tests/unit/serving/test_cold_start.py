@@ -14,6 +14,7 @@ from recommender.recordio.reading import read_rows
 from testbed import films
 from testbed.machine import Execution, State
 from testbed.runs import Outside, admit, manifest_of, run, upload_films
+from testbed.scoring import scored
 from testbed.stage import Stage
 from tests.unit.serving.test_lists import batch, call, ranking_archive, run_of
 
@@ -43,6 +44,19 @@ def like_archive(stage: Stage, run_id: str) -> bytes:
         factors[at] = 2.0 if name.endswith("light") else -2.0
     linear = np.zeros(vocabulary.dimension, np.float32)
     return write_artifact(FactorizationMachine(0.0, linear, factors, BINARY_CLASSIFIER), {})
+
+
+def test_pair_lists_tell_of_them_what_the_api_tells(stage: Stage, done: Execution) -> None:
+    users, items = [*films.USERS, *NEW_USERS, "nobody"], [*films.ITEMS, *NEW_ITEMS, "nothing"]
+    pairs = [(user, item) for user in users for item in items]
+    lines = [json.dumps({"user": user, "item": item}) for user, item in pairs]
+    found = scored(stage, "\n".join(lines), "scoring/films/pairs.jsonl")
+    body = {"pairs": [{"user": user, "item": item} for user, item in pairs]}
+    told = call(stage, "POST", "predictions", body)["predictions"]
+    assert [{"line": line, **one} for line, one in enumerate(told, 1)] == found.rows
+    rated = len(films.USERS) * len(films.ITEMS) + len(films.USERS) + len(films.ITEMS)
+    assert found.manifest["counts"]["by_transform"] == rated
+    assert any("item_by_features" in row for row in found.rows)
 
 
 @pytest.fixture

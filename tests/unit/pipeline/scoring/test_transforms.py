@@ -72,6 +72,7 @@ def test_scores_are_read_in_order_and_empty_lines_are_none() -> None:
         b'{"score": 1}\n{"score": 1e999}\n',
         b'{"score": 1}\n{"score"\n',
         b'{"score": 1}\n\xff\n',
+        b'{"score": 1}\n{"score": 1}, {"score": 1}\n',
     ],
 )
 def test_anything_but_a_number_for_each_row_is_an_error(told: bytes | None) -> None:

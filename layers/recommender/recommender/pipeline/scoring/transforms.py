@@ -84,10 +84,13 @@ def scores_in(answers: bytes | None, rows: int, where: str) -> Float64s:
     if len(lines) != rows:
         raise MismatchedScoresError(where, rows, f"{len(lines):,}")
     try:
-        scores = np.array([json.loads(line)["score"] for line in lines], np.float64)
+        told = json.loads(b"[%s]" % b",".join(lines))  # one text is read faster than many
+        scores = np.array([one["score"] for one in told], np.float64)
     except (ValueError, TypeError, KeyError) as error:
-        told = f"an answer that is none ({type(error).__name__}: {str(error)[:100]})"
-        raise MismatchedScoresError(where, rows, told) from error
+        found = f"an answer that is none ({type(error).__name__}: {str(error)[:100]})"
+        raise MismatchedScoresError(where, rows, found) from error
+    if scores.size != rows:
+        raise MismatchedScoresError(where, rows, f"{scores.size:,}")
     if not np.isfinite(scores).all():
         raise MismatchedScoresError(where, rows, "some that are no finite numbers")
     return scores
